@@ -1,0 +1,20 @@
+// What the npm scripts call: installs if needed, then runs the named task with Node 24.
+import { dirname } from "node:path";
+import { fileURLToPath } from "node:url";
+import { ensureInstalled } from "./install.mjs";
+import { runWithNode24 } from "./run-node.mjs";
+
+const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
+const [task, ...args] = process.argv.slice(2);
+
+try {
+  await ensureInstalled(root);
+  if (task === "start") {
+    await runWithNode24(root, "scripts/src/cli/main.ts", ["start", ...args]);
+  } else {
+    await runWithNode24(root, "scripts/src/toolchain/main.ts", [task, ...args]);
+  }
+} catch (error) {
+  console.error(`stele: ${error.message}`);
+  process.exitCode = 1;
+}
