@@ -7,7 +7,6 @@ import { defineConfig } from "vitest/config";
 
 const everywhere = "{shared,master,tablet-server,frontend,scripts}/src/**";
 const special = ["processes", "simulation", "long"].map((kind) => `**/*.${kind}.test.ts`);
-const longRun = process.env["STELE_TEST_LONG"] === "1";
 
 function project(name: string, order: number, timeoutMs: number, options: object): object {
   return {
@@ -24,27 +23,22 @@ function project(name: string, order: number, timeoutMs: number, options: object
   };
 }
 
-const everyday = [
-  project("unit", 0, 10_000, { include: [`${everywhere}/*.test.ts`], exclude: special }),
-  project("simulation", 1, 60_000, { include: [`${everywhere}/*.simulation.test.ts`] }),
-  project("processes", 2, 120_000, {
-    include: [`${everywhere}/*.processes.test.ts`],
-    fileParallelism: false,
-    maxWorkers: 1,
-  }),
-];
-
-const long = [
-  project("long", 0, 3_600_000, {
-    include: [`${everywhere}/*.long.test.ts`],
-    fileParallelism: false,
-    maxWorkers: 1,
-  }),
-];
-
 export default defineConfig({
   test: {
-    projects: longRun ? long : everyday,
     passWithNoTests: true,
+    projects: [
+      project("unit", 0, 10_000, { include: [`${everywhere}/*.test.ts`], exclude: special }),
+      project("simulation", 1, 60_000, { include: [`${everywhere}/*.simulation.test.ts`] }),
+      project("processes", 2, 120_000, {
+        include: [`${everywhere}/*.processes.test.ts`],
+        fileParallelism: false,
+        maxWorkers: 1,
+      }),
+      project("long", 3, 3_600_000, {
+        include: [`${everywhere}/*.long.test.ts`],
+        fileParallelism: false,
+        maxWorkers: 1,
+      }),
+    ],
   },
 });

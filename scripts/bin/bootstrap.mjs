@@ -3,6 +3,7 @@ import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
 import { ensureInstalled } from "./install.mjs";
 import { runWithNode24 } from "./run-node.mjs";
+import { SetupError } from "./setup-error.mjs";
 
 const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 const [task, ...args] = process.argv.slice(2);
@@ -15,6 +16,7 @@ try {
     await runWithNode24(root, "scripts/src/toolchain/main.ts", [task, ...args]);
   }
 } catch (error) {
+  if (!(error instanceof SetupError)) throw error;
   console.error(`stele: ${error.message}`);
   process.exitCode = 1;
 }

@@ -9,6 +9,7 @@ import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { SetupError } from "./setup-error.mjs";
 
 /** Exact, so that every checkout installs with the same resolver. */
 const PNPM = "pnpm@12.21.0";
@@ -76,7 +77,7 @@ async function install(root) {
   clearInterval(progress);
   if (failure !== undefined) {
     console.error(output.trimEnd());
-    throw new Error(
+    throw new SetupError(
       `installing dependencies failed (npx ${PNPM} install: ${failure}).\n` +
         "  The first start needs the npm registry; check the network or proxy and start again.",
     );

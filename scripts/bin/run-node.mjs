@@ -4,9 +4,10 @@
 import { spawn } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import * as nodeModule from "node:module";
+import { constants } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { constants } from "node:os";
+import { SetupError } from "./setup-error.mjs";
 
 /** From here on type stripping is stable and prints no warning. */
 const NODE_MAJOR = 24;
@@ -41,7 +42,7 @@ function pinnedNode(root) {
   const name = `node-${process.platform}-${process.arch}`;
   const path = join(root, "node_modules", name, "bin", "node");
   if (existsSync(path)) return path;
-  throw new Error(
+  throw new SetupError(
     `this project runs on Node ${NODE_MAJOR} (${NODE_MAJOR}.${NODE_MINOR_MIN} or later), this is ` +
       `${process.version} and npm has no binary for ${process.platform}-${process.arch}.\n` +
       `  Install Node ${NODE_MAJOR} and start again.`,

@@ -4,6 +4,7 @@ import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
 import { ensureInstalled } from "./install.mjs";
 import { runWithNode24 } from "./run-node.mjs";
+import { SetupError } from "./setup-error.mjs";
 
 const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 
@@ -11,6 +12,7 @@ try {
   await ensureInstalled(root);
   await runWithNode24(root, "scripts/src/cli/main.ts", process.argv.slice(2));
 } catch (error) {
+  if (!(error instanceof SetupError)) throw error;
   console.error(`stele: ${error.message}`);
   process.exitCode = 1;
 }

@@ -17,18 +17,18 @@ const checkLanes: readonly (readonly Command[])[] = [
 
 export async function testEverything(): Promise<number> {
   const checkCounts = await runChecks();
-  const testCounts = await runTests([], {});
+  const testCounts = await runTests(["--project=!long"]);
   return report(checkCounts, testCounts);
 }
 
 /** Only the tests whose file name matches; no static checks, for a fast loop. */
 export async function testMatching(args: readonly string[]): Promise<number> {
-  return report({ passed: 0, failed: 0 }, await runTests(args, {}));
+  return report({ passed: 0, failed: 0 }, await runTests(["--project=!long", ...args]));
 }
 
 /** The tests that take minutes or hours, by file name *.long.test.ts. */
 export async function testLong(args: readonly string[]): Promise<number> {
-  return report({ passed: 0, failed: 0 }, await runTests(args, { STELE_TEST_LONG: "1" }));
+  return report({ passed: 0, failed: 0 }, await runTests(["--project=long", ...args]));
 }
 
 async function runChecks(): Promise<TestCounts> {
@@ -52,10 +52,7 @@ async function runLane(lane: readonly Command[]): Promise<number> {
   return failed;
 }
 
-async function runTests(
-  args: readonly string[],
-  environment: Readonly<Record<string, string>>,
-): Promise<TestCounts> {
+async function runTests(args: readonly string[]): Promise<TestCounts> {
   const directory = mkdtempSync(join(tmpdir(), "stele-test-"));
   const countsFile = join(directory, "counts.json");
   try {
@@ -70,7 +67,7 @@ async function runTests(
           ...args,
         ],
       },
-      { ...environment, STELE_TEST_COUNTS: countsFile },
+      { STELE_TEST_COUNTS: countsFile },
     );
     return checkedCounts(exitCode, readCounts(countsFile));
   } finally {
