@@ -64,6 +64,8 @@ async function install(root) {
   const child = spawn("npx", ["-y", PNPM, "install", "--frozen-lockfile"], {
     cwd: root,
     stdio: ["ignore", "pipe", "pipe"],
+    // Without a network npm's own defaults take more than a minute to say so.
+    env: { npm_config_fetch_retry_mintimeout: "1000", ...process.env },
     shell: process.platform === "win32",
   });
   let output = "";
