@@ -1,0 +1,24 @@
+/**
+ * The files that the commit log stands on, passed in: the real directory and the simulated one with
+ * its faults implement the same calls. Every call may fail; the log treats any failure but a short
+ * read as fatal (L3).
+ */
+export interface LogDirectory {
+  /** File names in it, unsorted. */
+  list(): Promise<string[]>;
+  /** The whole file. */
+  readFile(name: string): Promise<Buffer>;
+  /** `length` bytes at `offset`; shorter only at the end of the file. */
+  readAt(name: string, offset: number, length: number): Promise<Buffer>;
+  /** Writes a new file with these bytes, fsyncs it, renames it into place, fsyncs the directory. */
+  createDurably(name: string, bytes: Buffer): Promise<void>;
+  /** One write of all bytes at `offset`, then fdatasync. */
+  writeAndSync(name: string, offset: number, bytes: Buffer): Promise<void>;
+  /** One write without sync; used for idle markers only. */
+  write(name: string, offset: number, bytes: Buffer): Promise<void>;
+  /** Sets the file's length and fsyncs. */
+  truncateDurably(name: string, length: number): Promise<void>;
+  /** Deletes the file and fsyncs the directory. */
+  remove(name: string): Promise<void>;
+  close(): Promise<void>;
+}

@@ -1,0 +1,83 @@
+/**
+ * What the replication host drives: the replicated state of one group. Tablets and the catalog
+ * implement it; the host owns the log, elections, membership, the order of writes and recovery.
+ *
+ * M1. `apply` is called with consecutive entries in log order, and again only after the operations that the
+ *     call before returned are written and its `written` has run.
+ * M2. The same entries applied to the same state give the same state on every replica and in every replay:
+ *     no clock, no randomness, no data of this process may enter.
+ * M3. The operations, the machine's `state` and the applied index go into ONE store batch (a crash never
+ *     separates them).
+ * M4. Everything the machine keeps in the store lies inside `ranges()`.
+ */
+import type { StoreOperation } from "../checkpoint-store/checkpoint-store.ts";
+import type { LogIndex, ReplicaId, SpaceId, Term } from "../ids.ts";
+import type { GroupConfig } from "../raft/group-config.ts";
+
+/** A committed `command` entry (empty and config entries are the host's own). */
+export interface CommittedCommand {
+  readonly index: LogIndex;
+  readonly term: Term;
+  readonly payload: Buffer;
+}
+
+export interface AppliedBatch {
+  readonly operations: readonly StoreOperation[];
+  /** Called when the batch is in the store: reads see it, so waiting callers may be answered. */
+  written(): void;
+}
+
+/** What a replica knows of its group's leadership. */
+export type Leadership =
+  | { readonly kind: "leader"; readonly term: Term }
+  | { readonly kind: "follower"; readonly term: Term; readonly leader: ReplicaId | null };
+
+export interface KeyRange {
+  /** Inclusive. */
+  readonly start: Buffer;
+  /** Exclusive. */
+  readonly end: Buffer;
+}
+
+export interface StateMachine {
+  /** May read the store before it resolves. */
+  apply(commands: readonly CommittedCommand[]): Promise<AppliedBatch>;
+
+  /** The small part of the state (descriptor, counters, spans), as of the last `apply`. */
+  encodeState(): Buffer;
+
+  /**
+   * `leader` is told once the leader has applied the entry that opened its term: only then may it evaluate
+   * requests. `follower` is told at once; proposals that are still waiting may or may not take effect.
+   */
+  leadershipChanged(leadership: Leadership): void;
+
+  /** The active config, committed or not, and after every change of it. */
+  configChanged(config: GroupConfig, configIndex: LogIndex): void;
+
+  /** The ranges of the store that hold the machine's data, in a fixed order. */
+  ranges(): readonly KeyRange[];
+
+  /** The part of a store key that does not depend on where the data lies, for a snapshot. */
+  relativeKey(storeKey: Buffer): Buffer;
+
+  /** Where a relative key of a snapshot goes in a fresh space. */
+  storeKey(space: SpaceId, relativeKey: Buffer): Buffer;
+
+  /**
+   * The machine's state after a snapshot whose data lies whole in `space`: `state` is what the sender's
+   * `encodeState` gave, the result is what this replica's will be (its spans are other ones). Pure.
+   */
+  stateAfterSnapshot(state: Buffer, space: SpaceId): Buffer;
+
+  /** Switches to a state that `stateAfterSnapshot` gave; the ranges left are garbage for the host to delete. */
+  restore(state: Buffer): void;
+}
+
+/** Makes the machine of a replica that is created, recovered or waiting for its first snapshot. */
+export type StateMachineFactory = (group: {
+  readonly tabletId: number;
+  readonly replicaId: ReplicaId;
+  /** As `encodeState` gave it, or as the creator of the replica did; null: awaiting a snapshot. */
+  readonly state: Buffer | null;
+}) => StateMachine;

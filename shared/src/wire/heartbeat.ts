@@ -1,0 +1,122 @@
+/**
+ * Tablet server to master: who I am, what changed here. Master to tablet server: steps to take.
+ *
+ * H1. A heartbeat is a long poll: the master answers at once when it has steps, else after at most `holdMs`.
+ *     A newer heartbeat of the same server makes it answer the older one at once.
+ * H2. Deltas: `replicas` holds what changed since the heartbeat that the master acknowledged last;
+ *     `full` says that it holds everything. A master that does not know the base answers `resend: true`.
+ * H3. Steps carry the master's term; a server refuses those of an older term than it has seen. Every step is
+ *     idempotent and names what it expects; steps are derived from reports, so nobody acknowledges them.
+ */
+import { z } from "zod";
+
+const id = z.int().nonnegative();
+const bytes = z.base64().nullable();
+
+export const memberSchema = z.strictObject({ replicaId: id, serverId: z.uuid() });
+export const groupConfigSchema = z.strictObject({
+  voters: z.array(memberSchema),
+  outgoing: z.array(memberSchema),
+  learners: z.array(memberSchema),
+});
+export const rangeSchema = z.strictObject({ start: bytes, end: bytes });
+export const familySchema = z.strictObject({
+  name: z.string(),
+  number: z.int().min(1).max(65535),
+  rule: z.strictObject({ maxVersions: z.int().positive().nullable() }),
+});
+export const tableSchemaSchema = z.strictObject({
+  tableId: id,
+  schemaVersion: id,
+  families: z.array(familySchema),
+});
+
+/** What a tablet server knows of one of its replicas. */
+export const replicaReportSchema = z.strictObject({
+  tabletId: id,
+  replicaId: id,
+  /**
+   * `waiting`: created, no state yet. `suspect`: its log or rows are damaged; it neither votes nor serves and
+   * must be replaced. `dropped`: the tablet's table was dropped, the drop entry is applied here.
+   */
+  state: z.enum(["waiting", "running", "suspect", "dropped"]),
+  role: z.enum(["leader", "follower"]),
+  term: id,
+  leader: id.nullable(),
+  generation: id,
+  /** The active config as this replica knows it; ordered by configIndex. */
+  configIndex: id,
+  config: groupConfigSchema,
+  commit: id,
+  applied: id,
+  lastIndex: id,
+  rows: id,
+  sizeBytes: id,
+  /** Leader only: how far each other replica has come. */
+  followers: z.array(z.strictObject({ replicaId: id, match: id, state: z.enum(["probe", "replicate", "snapshot"]), active: z.boolean() })),
+});
+export type ReplicaReport = z.infer<typeof replicaReportSchema>;
+
+export const heartbeatRequestSchema = z.strictObject({
+  serverId: z.uuid(),
+  name: z.string(),
+  url: z.string(),
+  /** Grows with every heartbeat of this process. */
+  sequence: id,
+  /** Of the process: distinguishes a restart. */
+  bootId: z.string(),
+  full: z.boolean(),
+  replicas: z.array(replicaReportSchema),
+  /** Replicas that were destroyed here since the base, or all tombstones known when `full`. */
+  destroyed: z.array(z.strictObject({ tabletId: id, replicaId: id })),
+  wallMicros: id,
+});
+export type HeartbeatRequest = z.infer<typeof heartbeatRequestSchema>;
+
+export const stepSchema = z.discriminatedUnion("kind", [
+  z.strictObject({
+    kind: z.literal("create-replica"),
+    tabletId: id,
+    replicaId: id,
+    generation: id,
+    range: rangeSchema,
+    schema: tableSchemaSchema,
+    /** The first config of a new tablet, the same for all its replicas; null: wait for a snapshot. */
+    initialConfig: groupConfigSchema.nullable(),
+    /** The replica that should lead first campaigns at once. */
+    campaign: z.boolean(),
+  }),
+  /** To the leader. Adds a learner, promotes and removes in one joint change, or removes. */
+  z.strictObject({
+    kind: z.literal("change-config"),
+    tabletId: id,
+    generation: id,
+    configIndex: id,
+    voters: z.array(memberSchema),
+    learners: z.array(memberSchema),
+  }),
+  z.strictObject({ kind: z.literal("transfer-leader"), tabletId: id, to: id }),
+  /** To the leader: commit a drop entry; the tablet then answers TABLE_DROPPED. */
+  z.strictObject({ kind: z.literal("drop-tablet"), tabletId: id }),
+  /** The replica is no member any more, or its table is gone: tombstone it and delete its data. */
+  z.strictObject({ kind: z.literal("destroy-replica"), tabletId: id, replicaId: id }),
+]);
+export type Step = z.infer<typeof stepSchema>;
+
+export const heartbeatReplySchema = z.discriminatedUnion("kind", [
+  z.strictObject({
+    kind: z.literal("steps"),
+    masterTerm: id,
+    /** The heartbeat whose report the master has taken in. */
+    acknowledged: id,
+    resend: z.boolean(),
+    steps: z.array(stepSchema),
+    /** Servers that this one may talk to: the address book's news. */
+    servers: z.array(z.strictObject({ serverId: z.uuid(), name: z.string(), url: z.string() })),
+  }),
+  /** This master does not lead; `leaderUrl` may be tried next. */
+  z.strictObject({ kind: z.literal("not-leader"), leaderUrl: z.string().nullable() }),
+  /** The name belongs to another live server, or this server id was replaced: the process must say so and end. */
+  z.strictObject({ kind: z.literal("refused"), detail: z.string() }),
+]);
+export type HeartbeatReply = z.infer<typeof heartbeatReplySchema>;

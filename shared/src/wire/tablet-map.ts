@@ -1,0 +1,47 @@
+/**
+ * Front-end to master: the tablet map by key, tables and administration. JSON on the control plane.
+ * Row keys travel as base64. Any master answers `look-up` from its applied state, with its age; everything
+ * else is the leader's alone.
+ */
+import { z } from "zod";
+import { rangeSchema, tableSchemaSchema } from "./heartbeat.ts";
+
+const id = z.int().nonnegative();
+
+/** One entry of the tablet map: the descriptor plus where each replica is. */
+export const mapEntrySchema = z.strictObject({
+  tabletId: id,
+  generation: id,
+  configIndex: id,
+  range: rangeSchema,
+  replicas: z.array(
+    z.strictObject({
+      replicaId: id,
+      serverId: z.uuid(),
+      role: z.enum(["voter", "learner", "leaving"]),
+      /** Of the server, as last known. */
+      name: z.string(),
+      url: z.string(),
+    }),
+  ),
+  /** The replica that led when last heard of. */
+  leader: id.nullable(),
+});
+export type MapEntry = z.infer<typeof mapEntrySchema>;
+
+export const lookUpRequestSchema = z.strictObject({
+  table: z.string(),
+  /** Base64; null: the first tablet. The entry that holds it comes first. */
+  key: z.base64().nullable(),
+  /** How many following entries to send along, prefetched. */
+  neighbours: z.int().min(0).max(1000),
+  /** A follower that does not know the table says so; only the leader's "no" counts. */
+  leaderOnly: z.boolean(),
+});
+export const lookUpReplySchema = z.discriminatedUnion("kind", [
+  z.strictObject({ kind: z.literal("found"), schema: tableSchemaSchema, entries: z.array(mapEntrySchema) }),
+  /** `authoritative`: the catalog leader says that there is no such table. */
+  z.strictObject({ kind: z.literal("no-table"), authoritative: z.boolean() }),
+  z.strictObject({ kind: z.literal("not-leader"), leaderUrl: z.string().nullable() }),
+]);
+export type LookUpReply = z.infer<typeof lookUpReplySchema>;
