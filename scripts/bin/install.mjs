@@ -5,7 +5,7 @@
 // installing at the same time.
 import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -92,27 +92,34 @@ async function acquireLock(root) {
   const name = createHash("sha256").update(root).digest("hex").slice(0, 16);
   const path = join(tmpdir(), `stele-install-${name}.lock`);
   for (let waited = false; ; waited = true) {
-    try {
-      writeFileSync(path, String(process.pid), { flag: "wx" });
-      return () => rmSync(path, { force: true });
-    } catch (error) {
-      if (error.code !== "EEXIST") throw error;
-    }
+    if (tryLock(path)) return () => rmSync(path, { force: true });
     if (!isHolderAlive(path)) {
       rmSync(path, { force: true });
       continue;
     }
-    if (!waited) console.error("stele: waiting for another start that is installing ...");
+    if (!waited) console.error(`stele: waiting for another start that is installing (${path}) ...`);
     await sleep(LOCK_POLL_MS);
+  }
+}
+
+/** A link appears with its content, so nobody ever reads a lock without a holder in it. */
+function tryLock(path) {
+  const own = `${path}.${process.pid}`;
+  writeFileSync(own, String(process.pid));
+  try {
+    linkSync(own, path);
+    return true;
+  } catch (error) {
+    if (error.code !== "EEXIST") throw error;
+    return false;
+  } finally {
+    rmSync(own, { force: true });
   }
 }
 
 function isHolderAlive(path) {
   try {
-    const pid = Number(readFileSync(path, "utf8"));
-    // The holder creates the file before it writes its id into it.
-    if (pid === 0) return true;
-    process.kill(pid, 0);
+    process.kill(Number(readFileSync(path, "utf8")), 0);
     return true;
   } catch (error) {
     return error.code === "EPERM";

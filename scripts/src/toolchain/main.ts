@@ -17,7 +17,7 @@ async function run(): Promise<number> {
       return failed === 0 ? 0 : 1;
     }
     case "format":
-      return runCommand({ name: "format", args: [tool.format, "--write"] });
+      return runCommand({ name: "format", args: [tool.format, "--write", ...args] });
     case "typecheck":
       return runCommand(checks.types);
     default:
