@@ -132,7 +132,11 @@ export interface TableOperations {
     table: string,
     page: { readonly from: Buffer | null; readonly limit: number },
     limits: CallLimits,
-  ): Promise<{ readonly tablets: readonly TabletView[]; readonly nextStart: Buffer | null; readonly tableId: TableId }>;
+  ): Promise<{
+    readonly tablets: readonly TabletView[];
+    readonly nextStart: Buffer | null;
+    readonly tableId: TableId;
+  }>;
 }
 
 export interface ClusterOperations {

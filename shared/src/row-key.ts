@@ -14,7 +14,7 @@ export function compareRowKeys(a: Buffer, b: Buffer): number {
  * The key as a string with one character a byte: a cheap map key whose `<` is byte order.
  */
 export function rowKeyText(key: Buffer): string {
-  return key.latin1Slice(0, key.length);
+  return key.toString("latin1");
 }
 
 /** The smallest key above `key`: the exclusive form of an inclusive lower bound. */

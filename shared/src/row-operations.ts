@@ -111,7 +111,9 @@ export type WriteOutcome =
 /** Which cells of a row a read gives. */
 export interface Projection {
   /** Columns (`qualifier` set) and whole families (`qualifier` null) to keep; null keeps all. */
-  readonly columns: readonly { readonly family: string; readonly qualifier: Buffer | null }[] | null;
+  readonly columns:
+    | readonly { readonly family: string; readonly qualifier: Buffer | null }[]
+    | null;
   /** At most so many newest cells a column; null: all. */
   readonly versions: number | null;
   /** Only the cell with exactly this timestamp; null: any. Raw cell reads use it. */

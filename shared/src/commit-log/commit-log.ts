@@ -74,7 +74,9 @@ export interface LogDamage {
   readonly segment: number;
   readonly detail: string;
   /** Replicas named by the damaged batch's header; null: unknown, so every replica with records in the segment. */
-  readonly replicas: readonly { readonly tabletId: TabletId; readonly replicaId: ReplicaId }[] | null;
+  readonly replicas:
+    | readonly { readonly tabletId: TabletId; readonly replicaId: ReplicaId }[]
+    | null;
 }
 
 export interface OpenedLog {

@@ -52,5 +52,9 @@ export interface Ready {
   /** Followers whose next entry is compacted away: stream them the state, then `snapshotDone`. */
   readonly snapshotsWanted: readonly ReplicaId[];
   /** Set when role, term or known leader changed. */
-  readonly roleChange: { readonly role: Role; readonly term: Term; readonly leader: ReplicaId | null } | null;
+  readonly roleChange: {
+    readonly role: Role;
+    readonly term: Term;
+    readonly leader: ReplicaId | null;
+  } | null;
 }

@@ -71,6 +71,12 @@ export interface Group {
     expectedConfigIndex: LogIndex,
   ): ConfigProposed;
 
+  /**
+   * Runs `callback` once, in the host's next cycle, right before the groups' outputs are gathered: the place to
+   * propose everything that came together since.
+   */
+  nextCycle(callback: () => void): void;
+
   transferLeadership(to: ReplicaId): ConfigProposed;
   campaign(): void;
   status(): GroupStatus;

@@ -11,8 +11,9 @@
  * M4. Everything the machine keeps in the store lies inside `ranges()`.
  */
 import type { StoreOperation } from "../checkpoint-store/checkpoint-store.ts";
-import type { LogIndex, ReplicaId, SpaceId, Term } from "../ids.ts";
+import type { LogIndex, ReplicaId, SpaceId, TabletId, Term } from "../ids.ts";
 import type { GroupConfig } from "../raft/group-config.ts";
+import type { Group } from "./group.ts";
 
 /** A committed `command` entry (empty and config entries are the host's own). */
 export interface CommittedCommand {
@@ -57,6 +58,14 @@ export interface StateMachine {
 
   /** The ranges of the store that hold the machine's data, in a fixed order. */
   ranges(): readonly KeyRange[];
+}
+
+/**
+ * Makes the machines of one process and knows how their data is laid out. A snapshot installs by making a new
+ * machine over the new data; the old one is dropped, and its ranges become garbage.
+ */
+export interface StateMachineFactory {
+  create(group: MachineGroup): StateMachine;
 
   /** The part of a store key that does not depend on where the data lies, for a snapshot. */
   relativeKey(storeKey: Buffer): Buffer;
@@ -65,19 +74,26 @@ export interface StateMachine {
   storeKey(space: SpaceId, relativeKey: Buffer): Buffer;
 
   /**
-   * The machine's state after a snapshot whose data lies whole in `space`: `state` is what the sender's
-   * `encodeState` gave, the result is what this replica's will be (its spans are other ones). Pure.
+   * The state of a machine whose data lies whole in `space`: `state` is what the sender's `encodeState` gave,
+   * the result is this replica's (its spaces are other ones). Pure.
    */
   stateAfterSnapshot(state: Buffer, space: SpaceId): Buffer;
-
-  /** Switches to a state that `stateAfterSnapshot` gave; the ranges left are garbage for the host to delete. */
-  restore(state: Buffer): void;
 }
 
-/** Makes the machine of a replica that is created, recovered or waiting for its first snapshot. */
-export type StateMachineFactory = (group: {
-  readonly tabletId: number;
+/** The replica that a machine is made for. */
+export interface MachineGroup {
+  readonly tabletId: TabletId;
   readonly replicaId: ReplicaId;
-  /** As `encodeState` gave it, or as the creator of the replica did; null: awaiting a snapshot. */
-  readonly state: Buffer | null;
-}) => StateMachine;
+  /** As `encodeState` gave it, or as the creator of the replica did. */
+  readonly state: Buffer;
+  /** The host's side; usable once `create` has returned. */
+  readonly group: Group;
+}
+
+/**
+ * The machine's data is damaged beyond what this replica can know (a record fails its checksum): thrown by
+ * `apply`, it makes the replica suspect instead of ending the process.
+ */
+export class DamagedReplicaError extends Error {
+  override readonly name = "DamagedReplicaError";
+}

@@ -79,7 +79,11 @@ export interface VerifyView {
   /** The log index at which the replicas were compared. */
   readonly index: number;
   readonly equal: boolean;
-  readonly replicas: readonly { readonly server: string; readonly rows: number; readonly hash: string }[];
+  readonly replicas: readonly {
+    readonly server: string;
+    readonly rows: number;
+    readonly hash: string;
+  }[];
 }
 
 export interface CreateTable {

@@ -53,7 +53,14 @@ export const replicaReportSchema = z.strictObject({
   rows: id,
   sizeBytes: id,
   /** Leader only: how far each other replica has come. */
-  followers: z.array(z.strictObject({ replicaId: id, match: id, state: z.enum(["probe", "replicate", "snapshot"]), active: z.boolean() })),
+  followers: z.array(
+    z.strictObject({
+      replicaId: id,
+      match: id,
+      state: z.enum(["probe", "replicate", "snapshot"]),
+      active: z.boolean(),
+    }),
+  ),
 });
 export type ReplicaReport = z.infer<typeof replicaReportSchema>;
 

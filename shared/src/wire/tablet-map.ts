@@ -39,7 +39,11 @@ export const lookUpRequestSchema = z.strictObject({
   leaderOnly: z.boolean(),
 });
 export const lookUpReplySchema = z.discriminatedUnion("kind", [
-  z.strictObject({ kind: z.literal("found"), schema: tableSchemaSchema, entries: z.array(mapEntrySchema) }),
+  z.strictObject({
+    kind: z.literal("found"),
+    schema: tableSchemaSchema,
+    entries: z.array(mapEntrySchema),
+  }),
   /** `authoritative`: the catalog leader says that there is no such table. */
   z.strictObject({ kind: z.literal("no-table"), authoritative: z.boolean() }),
   z.strictObject({ kind: z.literal("not-leader"), leaderUrl: z.string().nullable() }),
