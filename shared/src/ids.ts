@@ -41,7 +41,11 @@ export const version = (value: number): Version => counter(value, "version") as 
 export const spaceId = (value: number): SpaceId => counter(value, "space id") as SpaceId;
 
 const SERVER_ID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
+export function isServerId(value: string): value is ServerId {
+  return SERVER_ID.test(value);
+}
+
 export function serverId(value: string): ServerId {
-  assert(SERVER_ID.test(value), `server id is not a lower-case uuid: ${value}`);
-  return value as ServerId;
+  assert(isServerId(value), `server id is not a lower-case uuid: ${value}`);
+  return value;
 }

@@ -43,6 +43,9 @@ export type Mutation =
       readonly timestamp: Version | null;
     };
 
+/** Levels of `all`, `any` and `not` inside one another, the innermost test included. */
+export const MAX_PREDICATE_DEPTH = 32;
+
 /** A test of the row as it is before the mutations. */
 export type Predicate =
   | { readonly kind: "column-equals"; readonly column: Column; readonly value: Buffer }

@@ -1,0 +1,184 @@
+/**
+ * What a tablet server answers to a row call, in binary.
+ *
+ * | kind          | meaning                                             | the caller                   |
+ * |---------------|-----------------------------------------------------|------------------------------|
+ * | written, read,| done; `written` has one outcome a write, in order   | is served                    |
+ * | scanned       |                                                     |                              |
+ * | failed        | the whole call failed                               | passes it on, may retry      |
+ * | not-leader    | this replica does not lead, or stopped meanwhile    | asks the leader, same seqs   |
+ * | wrong-range   | another generation, or a key outside                | routes by these descriptors  |
+ * | not-here      | no replica of the tablet on this server             | asks the master              |
+ * | table-dropped | the tablet's table was dropped                      | resolves the name anew       |
+ *
+ * A reply other than `written` tells nothing about the effect of the call's writes: they may be retried
+ * under the same retry numbers.
+ */
+import { unreachable } from "../assert.ts";
+import { ByteReader } from "../bytes/byte-reader.ts";
+import { ByteWriter } from "../bytes/byte-writer.ts";
+import type { DatabaseErrorBody } from "../errors.ts";
+import type { ServerId } from "../ids.ts";
+import type { ReadResult, ScanChunk, WriteOutcome } from "../row-operations.ts";
+import type { Row } from "../row.ts";
+import type { TabletDescriptor } from "../tablet-descriptor.ts";
+import {
+  readBound,
+  readDescriptor,
+  readServerId,
+  writeBound,
+  writeDescriptor,
+} from "./descriptor-codec.ts";
+import { readError, writeError } from "./error-codec.ts";
+import { readRows, writeRows } from "./row-codec.ts";
+import { readServedBy, writeServedBy } from "./served-by.ts";
+import type { ServedBy } from "./served-by.ts";
+import { readOutcome, writeOutcome } from "./write-result-codec.ts";
+
+export type RowReply =
+  | {
+      readonly kind: "written";
+      readonly servedBy: ServedBy;
+      /** One a write, in the order of the call. */
+      readonly outcomes: readonly WriteOutcome[];
+    }
+  | {
+      readonly kind: "read";
+      readonly servedBy: ServedBy;
+      /** One a key, in the order of the call. */
+      readonly rows: readonly ReadResult[];
+    }
+  | { readonly kind: "scanned"; readonly servedBy: ServedBy; readonly chunk: ScanChunk }
+  | { readonly kind: "failed"; readonly error: DatabaseErrorBody }
+  | {
+      readonly kind: "not-leader";
+      /** The server of the replica that leads, as far as this one knows. */
+      readonly leader: ServerId | null;
+      readonly descriptor: TabletDescriptor;
+    }
+  | {
+      readonly kind: "wrong-range";
+      /** The tablet's own descriptor now, and others that this server knows to cover its former range. */
+      readonly descriptors: readonly TabletDescriptor[];
+    }
+  | { readonly kind: "not-here" }
+  | { readonly kind: "table-dropped" };
+
+const REPLIES_VERSION = 1;
+/** Sent on the wire: never renumber. */
+const WRITTEN = 1;
+const READ = 2;
+const SCANNED = 3;
+const FAILED = 4;
+const NOT_LEADER = 5;
+const WRONG_RANGE = 6;
+const NOT_HERE = 7;
+const TABLE_DROPPED = 8;
+
+export function encodeRowReply(reply: RowReply): Buffer {
+  const writer = new ByteWriter(estimate(reply)).byte(REPLIES_VERSION);
+  return writeReply(writer, reply).finish();
+}
+
+/** Throws `MalformedFrameError`. Byte strings are views into `payload`. */
+export function decodeRowReply(payload: Buffer): RowReply {
+  const reader = new ByteReader(payload);
+  const version = reader.byte();
+  if (version !== REPLIES_VERSION) reader.fail(`unknown version ${version} of row replies`);
+  const reply = readReply(reader);
+  reader.end();
+  return reply;
+}
+
+function writeReply(writer: ByteWriter, reply: RowReply): ByteWriter {
+  switch (reply.kind) {
+    case "written":
+      return writeServedBy(writer.byte(WRITTEN), reply.servedBy).list(reply.outcomes, writeOutcome);
+    case "read":
+      return writeRows(writeServedBy(writer.byte(READ), reply.servedBy), reply.rows);
+    case "scanned":
+      writeServedBy(writer.byte(SCANNED), reply.servedBy).varint(reply.chunk.count);
+      return writeRows(writeBound(writer, reply.chunk.resume), reply.chunk.rows);
+    case "failed":
+      return writeError(writer.byte(FAILED), reply.error);
+    case "not-leader":
+      writer.byte(NOT_LEADER).flag(reply.leader !== null);
+      if (reply.leader !== null) writer.text(reply.leader);
+      return writeDescriptor(writer, reply.descriptor);
+    case "wrong-range":
+      return writer.byte(WRONG_RANGE).list(reply.descriptors, writeDescriptor);
+    case "not-here":
+      return writer.byte(NOT_HERE);
+    case "table-dropped":
+      return writer.byte(TABLE_DROPPED);
+    default:
+      return unreachable(reply);
+  }
+}
+
+function readReply(reader: ByteReader): RowReply {
+  const kind = reader.byte();
+  switch (kind) {
+    case WRITTEN: {
+      const servedBy = readServedBy(reader);
+      return { kind: "written", servedBy, outcomes: reader.list(1, readOutcome) };
+    }
+    case READ: {
+      const servedBy = readServedBy(reader);
+      return { kind: "read", servedBy, rows: readRows(reader) };
+    }
+    case SCANNED: {
+      const servedBy = readServedBy(reader);
+      return { kind: "scanned", servedBy, chunk: readChunk(reader) };
+    }
+    case FAILED:
+      return { kind: "failed", error: readError(reader) };
+    case NOT_LEADER: {
+      const leader = reader.flag() ? readServerId(reader) : null;
+      return { kind: "not-leader", leader, descriptor: readDescriptor(reader) };
+    }
+    case WRONG_RANGE:
+      return { kind: "wrong-range", descriptors: reader.list(1, readDescriptor) };
+    case NOT_HERE:
+      return { kind: "not-here" };
+    case TABLE_DROPPED:
+      return { kind: "table-dropped" };
+    default:
+      return reader.fail(`unknown kind of row reply ${kind}`);
+  }
+}
+
+function readChunk(reader: ByteReader): ScanChunk {
+  const count = reader.varint();
+  const resume = readBound(reader);
+  const rows = readRows(reader).filter((row): row is Row => row !== null);
+  return { rows, count, resume };
+}
+
+function estimate(reply: RowReply): number {
+  switch (reply.kind) {
+    case "written":
+      return 96 + reply.outcomes.length * 24;
+    case "read":
+      return rowsEstimate(reply.rows);
+    case "scanned":
+      return rowsEstimate(reply.chunk.rows);
+    case "failed":
+    case "not-leader":
+    case "wrong-range":
+    case "not-here":
+    case "table-dropped":
+      return 512;
+    default:
+      return unreachable(reply);
+  }
+}
+
+function rowsEstimate(rows: readonly ReadResult[]): number {
+  let size = 256;
+  for (const row of rows) {
+    size += 32 + (row?.key.length ?? 0);
+    for (const cell of row?.cells ?? []) size += 24 + cell.qualifier.length + cell.value.length;
+  }
+  return size;
+}
