@@ -21,34 +21,75 @@ export interface StoreRange {
   readonly reverse: boolean;
 }
 
+export type StoreEntry = readonly [key: Buffer, value: Buffer];
+
 /** An ordered walk over a consistent view. Must be closed. */
 export interface StoreIterator {
-  /** Up to `count` next entries, fewer at `byteLimit` or at the end; empty: the end. */
-  next(count: number, byteLimit: number): Promise<readonly (readonly [Buffer, Buffer])[]>;
+  /**
+   * Up to `count` >= 1 next entries, fewer at the end or where keys and values would pass `byteLimit`; a
+   * single entry may pass it. Empty: the end. One call at a time.
+   */
+  next(count: number, byteLimit: number): Promise<readonly StoreEntry[]>;
   close(): Promise<void>;
 }
 
-/** A consistent view of the whole store at one moment between two batches. Must be closed. */
+/**
+ * A consistent view of the whole store at one moment between two batches. Must be closed; iterators
+ * made before that go on.
+ */
 export interface StoreSnapshot {
   iterate(range: StoreRange): StoreIterator;
   close(): Promise<void>;
 }
 
+/**
+ * Keys are 1 byte and longer. Buffers passed in must not change until the call settled, and are not
+ * kept; buffers handed out must not be changed at all. Every call of a store that failed or was
+ * closed fails with `StoreFailedError` or `StoreClosedError`.
+ */
 export interface CheckpointStore {
   /** In the order of `keys`; undefined: absent. */
   getMany(keys: readonly Buffer[]): Promise<(Buffer | undefined)[]>;
   iterate(range: StoreRange): StoreIterator;
   snapshot(): StoreSnapshot;
-  /** Atomic: all or nothing survives a crash. */
+  /** Atomic: all or nothing survives a crash. The later of two operations on one key wins. */
   write(batch: readonly StoreOperation[]): Promise<void>;
   /** Proves that all batches whose `write` resolved before the call survive any crash (K2). */
   checkpoint(): Promise<void>;
-  /** Estimated bytes of the keys in [start, end). */
+  /** Estimated bytes of the keys in [start, end); young writes may be missing from it. */
   approximateBytes(start: Buffer, end: Buffer): Promise<number>;
-  /** Checkpoints and closes. */
+  /** Checkpoints and closes; REQUIRES no batch in flight. A failed store is only closed. */
   close(): Promise<void>;
 }
 
+/** A write, a flush or its proof failed (K3): the process must end. */
 export class StoreFailedError extends Error {
   override readonly name = "StoreFailedError";
+}
+
+/** A read met bytes that the store cannot decode: the replicas that hold the keys are suspect. */
+export class StoreReadError extends Error {
+  override readonly name = "StoreReadError";
+}
+
+/** The call came after `close`. */
+export class StoreClosedError extends Error {
+  override readonly name = "StoreClosedError";
+}
+
+/**
+ * The store's files are damaged beyond use, so nothing was opened or changed. The server keeps the
+ * directory aside and starts as one whose disk was wiped.
+ */
+export class StoreRefusedError extends Error {
+  override readonly name = "StoreRefusedError";
+  readonly directory: string;
+
+  constructor(directory: string, detail: string, cause?: unknown) {
+    super(
+      `The store in ${directory} is damaged and was not opened: ${detail}`,
+      cause === undefined ? undefined : { cause },
+    );
+    this.directory = directory;
+  }
 }
