@@ -1,6 +1,6 @@
 /**
  * What the commit log remembers, one record per fact, for all replicas of a server. The binary form
- * is in `record-codec.ts`. Stored on disk: never renumber a kind.
+ * is in `record-codec.ts`.
  *
  * Replaying all records in order over the state of the last proven checkpoint rebuilds every replica.
  */
