@@ -80,7 +80,8 @@ class ResponseSink implements ReplySink {
   }
 
   answer(status: number, body: Buffer): void {
-    this.#response.writeHead(status, { "content-length": body.length }).end(body);
+    const headers = status === 204 ? {} : { "content-length": body.length };
+    this.#response.writeHead(status, headers).end(body);
   }
 
   write(chunks: readonly Buffer[]): void {
