@@ -51,7 +51,7 @@ function pinnedNode(root) {
 
 function runChild(command, args) {
   return new Promise((resolve, reject) => {
-    const child = spawn(command, args, { stdio: "inherit" });
+    const child = spawn(command, args, childOptions(args));
     const handlers = FORWARDED_SIGNALS.map((signal) => {
       const handler = () => {
         if (!reachesGroup(signal)) child.kill(signal);
@@ -71,6 +71,15 @@ function runChild(command, args) {
       resolve(undefined);
     });
   });
+}
+
+/** A server or launcher ends with us, even by SIGKILL: see launcher-pipe.adapter.ts. */
+function childOptions([, command]) {
+  if (command !== "start") return { stdio: "inherit" };
+  return {
+    stdio: ["inherit", "inherit", "inherit", "pipe"],
+    env: { ...process.env, STELE_LAUNCHER_PIPE: "1" },
+  };
 }
 
 /**

@@ -1,0 +1,47 @@
+// Runs the local cluster in the foreground.
+import { resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import { endWithLauncher } from "@stele/shared/process/launcher-pipe.adapter.ts";
+import { DataDirectory } from "../../launch/data-directory.ts";
+import { LaunchError } from "../../launch/launch-error.ts";
+import { runCluster } from "../../launch/launcher.ts";
+import { CliError } from "../cli-error.ts";
+import type { CliContext } from "../context.ts";
+
+export interface LaunchFlags {
+  readonly masters?: number;
+  readonly tabletServers?: number;
+  readonly frontends?: number;
+  readonly port?: number;
+  readonly dataDir: string;
+  readonly restart: boolean;
+}
+
+const main = fileURLToPath(new URL("../main.ts", import.meta.url));
+
+export async function startCluster(context: CliContext, flags: LaunchFlags): Promise<number> {
+  endWithLauncher();
+  try {
+    return await runCluster(
+      {
+        directory: new DataDirectory(resolve(flags.dataDir)),
+        masters: flags.masters,
+        tabletServers: flags.tabletServers,
+        frontends: flags.frontends,
+        port: flags.port,
+        restart: flags.restart ? "always" : "never",
+        stele: [process.execPath, main],
+        flags: { master: [], "tablet-server": [], frontend: [] },
+      },
+      {
+        announce: (line) => void context.stdout.write(`${line}\n`),
+        tell: (line) => void context.stderr.write(`stele: ${line}\n`),
+        stop: context.interrupt,
+        kill: context.abandon,
+      },
+    );
+  } catch (error) {
+    if (!(error instanceof LaunchError)) throw error;
+    throw new CliError(error.exitCode, error.message, { cause: error });
+  }
+}
