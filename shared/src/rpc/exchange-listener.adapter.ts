@@ -62,7 +62,7 @@ function receive(
     const [first] = chunks;
     const body = chunks.length === 1 && first !== undefined ? first : Buffer.concat(chunks, bytes);
     const sink = new ResponseSink(response);
-    sink.onGone(handler(body, sink));
+    sink.onGone(handler(body, sink, request.headers));
   });
 }
 
@@ -106,10 +106,8 @@ class ResponseSink implements ReplySink {
       response.end(body);
       return;
     }
-    response.cork();
-    if (!response.headersSent) response.writeHead(200, HEADERS);
-    for (const chunk of chunks) response.write(chunk);
-    response.end();
-    response.uncork();
+    // `end` within `cork` would put the end of the reply before what is corked.
+    if (chunks.length > 1 || !response.headersSent) this.write(chunks.slice(0, -1));
+    response.end(chunks.at(-1));
   }
 }

@@ -9,7 +9,11 @@ export interface ExchangeRequest {
   /** Below `/internal/`. */
   readonly path: string;
   readonly body: Buffer;
+  /** Beside those that every request carries. Lower-case names. */
+  readonly headers?: Readonly<Record<string, string>>;
 }
+
+export type ExchangeHeaders = Readonly<Record<string, string | readonly string[] | undefined>>;
 
 /** What happens to a request: `head`, then any number of `data`, then `end`; or `failed` at any point. */
 export interface ExchangeEvents {
@@ -41,5 +45,9 @@ export interface ReplySink {
 /** Called when the client is gone before the reply ended; the sink is dead from then on. */
 export type ClientGone = () => void;
 
-/** The serving end of one path: takes a whole body and answers in any later turn. */
-export type ExchangeHandler = (body: Buffer, sink: ReplySink) => ClientGone;
+/** The serving end of one path: takes a whole body and answers, at once or in any later turn. */
+export type ExchangeHandler = (
+  body: Buffer,
+  sink: ReplySink,
+  headers: ExchangeHeaders,
+) => ClientGone;

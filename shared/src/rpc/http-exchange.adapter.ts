@@ -32,6 +32,7 @@ export class HttpExchange implements Exchange {
     const handler = new EventHandler(events);
     const headers = {
       "content-type": "application/octet-stream",
+      ...request.headers,
       ...identityHeaders(this.#identity),
     };
     const { path, body } = request;
