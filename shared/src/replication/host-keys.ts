@@ -9,6 +9,7 @@
  * | 0x03 | tablet id u64          | tombstone: replicas up to that id may never come back         |
  * | 0x04 | garbage number u64     | a key range to delete in slices                              |
  * | 0x05 | -                      | counters of space ids and garbage numbers                    |
+ * | 0x06 | tablet id u64          | suspect: the replica here is damaged and must be replaced    |
  */
 import type { TabletId } from "../ids.ts";
 
@@ -17,6 +18,7 @@ export const LOG_STATE = 0x02;
 export const TOMBSTONE = 0x03;
 export const GARBAGE = 0x04;
 export const COUNTERS = 0x05;
+export const SUSPECT = 0x06;
 /** The first kind that state machines may use. */
 export const FIRST_MACHINE_KIND = 0x10;
 
@@ -30,6 +32,7 @@ export function hostKey(kind: number, number: number): Buffer {
 export const appliedStateKey = (tablet: TabletId): Buffer => hostKey(APPLIED_STATE, tablet);
 export const logStateKey = (tablet: TabletId): Buffer => hostKey(LOG_STATE, tablet);
 export const tombstoneKey = (tablet: TabletId): Buffer => hostKey(TOMBSTONE, tablet);
+export const suspectKey = (tablet: TabletId): Buffer => hostKey(SUSPECT, tablet);
 export const garbageKey = (number: number): Buffer => hostKey(GARBAGE, number);
 export const COUNTERS_KEY = hostKey(COUNTERS, 0);
 

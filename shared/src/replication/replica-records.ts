@@ -50,6 +50,8 @@ export interface LogState {
 }
 
 export interface Creation {
+  /** Every space below was handed out when the replica was created. */
+  readonly nextSpace: number;
   readonly start: LogPosition;
   readonly config: PlacedConfig;
   readonly machineState: Buffer | null;

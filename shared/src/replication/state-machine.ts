@@ -8,7 +8,7 @@
  *     no clock, no randomness, no data of this process may enter.
  * M3. The operations, the machine's `state` and the applied index go into ONE store batch (a crash never
  *     separates them).
- * M4. Everything the machine keeps in the store lies inside `ranges()`.
+ * M4. Everything the machine keeps in the store lies inside its factory's `rangesOf(state)`.
  */
 import type { StoreOperation } from "../checkpoint-store/checkpoint-store.ts";
 import type { LogIndex, ReplicaId, SpaceId, TabletId, Term } from "../ids.ts";
@@ -55,9 +55,6 @@ export interface StateMachine {
 
   /** The active config, committed or not, and after every change of it. */
   configChanged(config: GroupConfig, configIndex: LogIndex): void;
-
-  /** The ranges of the store that hold the machine's data, in a fixed order. */
-  ranges(): readonly KeyRange[];
 }
 
 /**
@@ -78,6 +75,9 @@ export interface StateMachineFactory {
    * the result is this replica's (its spaces are other ones). Pure.
    */
   stateAfterSnapshot(state: Buffer, space: SpaceId): Buffer;
+
+  /** The ranges of the store that a machine with this state has its data in. Pure. */
+  rangesOf(state: Buffer): readonly KeyRange[];
 }
 
 /** The replica that a machine is made for. */

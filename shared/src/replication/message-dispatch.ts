@@ -1,0 +1,160 @@
+/**
+ * Carries the core's messages to the transport: finds the server of each replica, and loads the payloads that
+ * an append names, from memory or from the commit log.
+ *
+ * Order towards one follower is kept while its payloads come from disk, since an append that overtakes another
+ * is rejected and costs a probe.
+ */
+import { assert } from "../assert.ts";
+import type { CommitLog } from "../commit-log/commit-log.ts";
+import type { LogIndex, ReplicaId, ServerId } from "../ids.ts";
+import type { Entry, OutgoingAppend, OutgoingMessage, RaftMessage } from "../raft/messages.ts";
+import type { RaftEnvelope, RaftLane, RaftTransport } from "../rpc/channel-contract.ts";
+import type { Replica } from "./replica.ts";
+
+interface Loading {
+  readonly waiting: OutgoingAppend[];
+}
+
+export class MessageDispatch {
+  readonly #transport: RaftTransport;
+  readonly #commitLog: CommitLog;
+  readonly #failed: (error: unknown) => void;
+  /** Where a replica spoke from last; for answers to a replica that is in no config known here. */
+  readonly #heardFrom = new WeakMap<Replica, Map<ReplicaId, ServerId>>();
+  readonly #loading = new WeakMap<Replica, Map<ReplicaId, Loading>>();
+  /** Gathered since the last `flush`. */
+  #outbox = new Map<ServerId, Record<RaftLane, RaftEnvelope[]>>();
+
+  constructor(transport: RaftTransport, commitLog: CommitLog, failed: (error: unknown) => void) {
+    this.#transport = transport;
+    this.#commitLog = commitLog;
+    this.#failed = failed;
+  }
+
+  heard(replica: Replica, from: ReplicaId, server: ServerId): void {
+    let known = this.#heardFrom.get(replica);
+    if (known === undefined) this.#heardFrom.set(replica, (known = new Map()));
+    known.set(from, server);
+  }
+
+  /** Puts the messages into the outbox; they leave with the next `flush`. */
+  add(replica: Replica, messages: readonly OutgoingMessage[]): void {
+    for (const message of messages) {
+      if (message.kind === "append") this.#addAppend(replica, message);
+      else this.#post(replica, message);
+    }
+  }
+
+  flush(): void {
+    if (this.#outbox.size === 0) return;
+    const outbox = this.#outbox;
+    this.#outbox = new Map();
+    for (const [server, lanes] of outbox) {
+      if (lanes.vital.length > 0) this.#transport.send(server, "vital", lanes.vital);
+      if (lanes.append.length > 0) this.#transport.send(server, "append", lanes.append);
+    }
+  }
+
+  serverOf(replica: Replica, id: ReplicaId): ServerId | null {
+    const { config } = replica.raft.status();
+    for (const members of [config.voters, config.learners, config.outgoing]) {
+      const member = members.find(({ replicaId }) => replicaId === id);
+      if (member !== undefined) return member.serverId;
+    }
+    return this.#heardFrom.get(replica)?.get(id) ?? null;
+  }
+
+  #post(replica: Replica, message: RaftMessage): void {
+    const server = this.serverOf(replica, message.to);
+    if (server === null) return;
+    let lanes = this.#outbox.get(server);
+    if (lanes === undefined) this.#outbox.set(server, (lanes = { vital: [], append: [] }));
+    lanes[laneOf(message)].push({ tabletId: replica.tabletId, message });
+  }
+
+  #addAppend(replica: Replica, message: OutgoingAppend): void {
+    const queue = this.#loading.get(replica)?.get(message.to);
+    if (queue !== undefined) {
+      queue.waiting.push(message);
+      return;
+    }
+    const entries = entriesInMemory(replica, message);
+    if (entries === "gone") return;
+    if (entries !== "on-disk") this.#post(replica, { ...message, entries });
+    else void this.#load(replica, message).catch(this.#failed);
+  }
+
+  /** Loads and sends the append, and then everything that queued up behind it. */
+  async #load(replica: Replica, first: OutgoingAppend): Promise<void> {
+    let loads = this.#loading.get(replica);
+    if (loads === undefined) this.#loading.set(replica, (loads = new Map()));
+    const waiting: OutgoingAppend[] = [first];
+    loads.set(first.to, { waiting });
+    for (let message = waiting.shift(); message !== undefined; message = waiting.shift()) {
+      let entries = entriesInMemory(replica, message);
+      if (entries === "on-disk") entries = await this.#readEntries(replica, message);
+      // Only the leader of the message's term vouches for these entries: another's may have replaced them.
+      const { role, term } = replica.raft.status();
+      if (entries === "gone" || role !== "leader" || term !== message.term) continue;
+      this.#post(replica, { ...message, entries });
+      this.flush();
+    }
+    loads.delete(first.to);
+  }
+
+  async #readEntries(replica: Replica, message: OutgoingAppend): Promise<Entry[] | "gone"> {
+    const { first, last } = message.entries;
+    const wanted: { index: LogIndex; term: Entry["term"]; kind: Entry["kind"] }[] = [];
+    const reads: Parameters<CommitLog["read"]>[0][number][] = [];
+    for (let index = first; index <= last; index++) {
+      const kind = replica.log.kindOf(index);
+      const term = replica.log.termOf(index);
+      const location = replica.log.locationOf(index);
+      if (kind === undefined || term === undefined || location === null) return "gone";
+      wanted.push({ index, term, kind });
+      const { tabletId, replicaId } = replica;
+      reads.push({ tabletId, replicaId, index, location });
+    }
+    const payloads = await readUnlessCompacted(this.#commitLog, replica, first, reads);
+    if (payloads === "gone") return "gone";
+    return wanted.map((entry, at) => ({ ...entry, payload: payloads[at] as Buffer }));
+  }
+}
+
+/** A compaction may free the segment under a read; a read that fails otherwise is an error. */
+async function readUnlessCompacted(
+  commitLog: CommitLog,
+  replica: Replica,
+  first: LogIndex,
+  reads: Parameters<CommitLog["read"]>[0],
+): Promise<Buffer[] | "gone"> {
+  try {
+    return await commitLog.read(reads);
+  } catch (error) {
+    if (replica.log.firstIndex > first) return "gone";
+    throw error;
+  }
+}
+
+/** Appends and their answers share a lane, so that a heartbeat never waits behind a large append. */
+function laneOf(message: RaftMessage): RaftLane {
+  return message.kind === "append" || message.kind === "append-reply" ? "append" : "vital";
+}
+
+function entriesInMemory(replica: Replica, message: OutgoingAppend): Entry[] | "on-disk" | "gone" {
+  const entries: Entry[] = [];
+  const { first, last } = message.entries;
+  for (let index = first; index <= last; index++) {
+    const term = replica.log.termOf(index);
+    const kind = replica.log.kindOf(index);
+    if (term === undefined || kind === undefined) return "gone";
+    const payload = replica.log.payloadOf(index);
+    if (payload === null) {
+      assert(replica.log.locationOf(index) !== null, () => `entry ${index} is nowhere`);
+      return "on-disk";
+    }
+    entries.push({ index: index as LogIndex, term, kind, payload });
+  }
+  return entries;
+}

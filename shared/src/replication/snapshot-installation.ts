@@ -1,0 +1,117 @@
+/**
+ * The last steps of a snapshot on its receiver: the core is offered it; if the core takes it up, one log record
+ * makes the switch durable, one small store batch performs it, and the replica goes on with a new machine.
+ *
+ * I1. The record is logged only when the staged data is proven durable (snapshot-receiver.ts, V1), and holds all
+ *     that a recovery needs to perform the switch again.
+ * I2. The core may say that it holds the snapshot only after the switch.
+ * I3. Every offer is answered: installed, or ignored.
+ */
+import { must } from "../assert.ts";
+import type { CheckpointStore, StoreOperation } from "../checkpoint-store/checkpoint-store.ts";
+import type { LogRecord } from "../commit-log/records.ts";
+import { appliedStateOperation, encodeInstallation } from "./replica-records.ts";
+import type { Replica } from "./replica.ts";
+import type { StagedSnapshot } from "./snapshot-receiver.ts";
+import type { SnapshotAnswer } from "./snapshot-sender.ts";
+import type { SpaceLedger } from "./space-ledger.ts";
+import type { StateMachineFactory } from "./state-machine.ts";
+import type { StoreTurn } from "./store-turn.ts";
+
+export interface SnapshotInstallationParts {
+  readonly store: CheckpointStore;
+  readonly turn: StoreTurn;
+  readonly ledger: SpaceLedger;
+  readonly factory: StateMachineFactory;
+  /** An offer waits to be handed to its core. */
+  readonly arrived: () => void;
+  readonly installed: (replica: Replica) => void;
+}
+
+interface Offer {
+  readonly replica: Replica;
+  readonly staged: StagedSnapshot;
+  readonly answer: (answer: SnapshotAnswer) => void;
+}
+
+export class SnapshotInstallation {
+  readonly #parts: SnapshotInstallationParts;
+  #waiting: Offer[] = [];
+  /** Stepped into their core, which has not said yet what it makes of them. */
+  readonly #offered = new Map<Replica, Offer>();
+  /** Taken up: the record is being logged. */
+  readonly #accepted = new Map<Replica, Offer>();
+
+  constructor(parts: SnapshotInstallationParts) {
+    this.#parts = parts;
+  }
+
+  offer(replica: Replica, staged: StagedSnapshot): Promise<SnapshotAnswer> {
+    return new Promise((answer) => {
+      this.#waiting.push({ replica, staged, answer });
+      this.#parts.arrived();
+    });
+  }
+
+  /** Hands the offers to their cores; gives the replicas that were stepped. */
+  step(): Replica[] {
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const offer of waiting) {
+      if (offer.replica.closed) {
+        offer.answer("ignored");
+        continue;
+      }
+      offer.replica.raft.step(offer.staged.offer);
+      this.#offered.set(offer.replica, offer);
+    }
+    return [...this.#offered.keys()];
+  }
+
+  /** The core took up the offer. */
+  record(replica: Replica): LogRecord {
+    const offer = must(this.#offered.get(replica), "a core installs only what it was offered");
+    this.#offered.delete(replica);
+    this.#accepted.set(replica, offer);
+    const { space, machineState, offer: what } = offer.staged;
+    const config = { index: what.configIndex, config: what.config };
+    return {
+      kind: "snapshot-installed",
+      tabletId: replica.tabletId,
+      replicaId: replica.replicaId,
+      index: what.index,
+      term: what.indexTerm,
+      state: encodeInstallation({ space, config, machineState }),
+    };
+  }
+
+  /** The cores that were offered something have all been asked. */
+  refuseRest(): void {
+    for (const offer of this.#offered.values()) offer.answer("ignored");
+    this.#offered.clear();
+  }
+
+  /** The record is durable. */
+  async install(replica: Replica): Promise<void> {
+    const { store, turn, ledger, factory } = this.#parts;
+    const { staged, answer } = must(this.#accepted.get(replica), "an accepted snapshot");
+    this.#accepted.delete(replica);
+    const { machineState, offer, garbage } = staged;
+    const { tabletId, replicaId } = replica;
+    const position = { index: offer.index, term: offer.indexTerm };
+    await turn.take(async () => {
+      const operations: StoreOperation[] = [
+        appliedStateOperation(tabletId, { ...position, replicaId, machineState }),
+        ledger.remove(garbage),
+      ];
+      const old = replica.machine?.encodeState();
+      if (old !== undefined) operations.push(ledger.discard(factory.rangesOf(old)).operation);
+      operations.push(ledger.countersOperation());
+      await store.write(operations);
+    });
+    const group = { tabletId, replicaId, state: machineState, group: replica };
+    replica.restoredAt(position, factory.create(group));
+    this.#parts.installed(replica);
+    answer("installed");
+  }
+}

@@ -1,0 +1,151 @@
+/**
+ * Takes in a replica's state from its leader: stages the data under a fresh space, proves it durable, and only then
+ * lets the core replace its log.
+ *
+ * V1. Nothing of the present state is touched before the whole stream has arrived, its count and checksum agree,
+ *     and a checkpoint has proven the staged data durable.
+ * V2. A staging that does not end in an installation is garbage (space-ledger.ts, G2).
+ * V3. One installation at a time a replica.
+ */
+import { crc32 } from "node:zlib";
+import { MalformedFrameError } from "../bytes/malformed-frame-error.ts";
+import type { CheckpointStore } from "../checkpoint-store/checkpoint-store.ts";
+import { logIndex, replicaId, serverId, term, type SpaceId } from "../ids.ts";
+import type { GroupConfig, Member } from "../raft/group-config.ts";
+import type { SnapshotOffer } from "../raft/messages.ts";
+import type { Replica } from "./replica.ts";
+import { decodeSnapshotFrame, type SnapshotHeader } from "./snapshot-frames.ts";
+import type { SnapshotAnswer } from "./snapshot-sender.ts";
+import type { Garbage, SpaceLedger } from "./space-ledger.ts";
+import type { StateMachineFactory } from "./state-machine.ts";
+import type { StoreTurn } from "./store-turn.ts";
+
+/** A snapshot whose data is durable in `space`, ready to take a replica's place. */
+export interface StagedSnapshot {
+  readonly offer: SnapshotOffer;
+  readonly space: SpaceId;
+  readonly machineState: Buffer;
+  /** The staged data's entry on the garbage list. */
+  readonly garbage: Garbage;
+}
+
+export interface SnapshotReceiverParts {
+  readonly store: CheckpointStore;
+  readonly turn: StoreTurn;
+  readonly ledger: SpaceLedger;
+  readonly factory: StateMachineFactory;
+  /** The replica that a snapshot is for, or null: it is not here, or may not take one. */
+  readonly replica: (header: SnapshotHeader) => Replica | null;
+  /** Offers the staged snapshot to the core; resolves when it is installed, or was ignored. */
+  readonly offer: (replica: Replica, staged: StagedSnapshot) => Promise<SnapshotAnswer>;
+}
+
+export class SnapshotReceiver {
+  readonly #parts: SnapshotReceiverParts;
+  readonly #receiving = new Set<Replica>();
+
+  constructor(parts: SnapshotReceiverParts) {
+    this.#parts = parts;
+  }
+
+  /** Throws `MalformedFrameError` on a damaged stream and rethrows what the stream throws. */
+  async receive(frames: AsyncIterable<Buffer>): Promise<SnapshotAnswer> {
+    const stream = frames[Symbol.asyncIterator]();
+    try {
+      const first = await stream.next();
+      if (first.done === true) throw new MalformedFrameError("empty snapshot stream");
+      const frame = decodeSnapshotFrame(first.value);
+      if (frame.kind !== "header") throw new MalformedFrameError("snapshot without a header");
+      const replica = this.#parts.replica(frame.header);
+      if (replica === null || this.#receiving.has(replica)) return "ignored";
+      if (frame.header.index <= replica.raft.status().commit) return "ignored";
+      this.#receiving.add(replica);
+      try {
+        return await this.#stageAndOffer(replica, frame.header, stream);
+      } finally {
+        this.#receiving.delete(replica);
+      }
+    } finally {
+      await stream.return?.();
+    }
+  }
+
+  async #stageAndOffer(
+    replica: Replica,
+    header: SnapshotHeader,
+    stream: AsyncIterator<Buffer>,
+  ): Promise<SnapshotAnswer> {
+    const { store, turn, ledger, factory } = this.#parts;
+    const space = ledger.takeSpace();
+    const state = Buffer.from(header.machineState, "base64");
+    const machineState = factory.stateAfterSnapshot(state, space);
+    const ranges = factory.rangesOf(machineState);
+    const { garbage, operation } = ledger.discard(ranges);
+    ledger.hold(garbage);
+    try {
+      await turn.take(() => store.write([ledger.countersOperation(), operation]));
+      await this.#stage(space, stream);
+      await store.checkpoint();
+      return await this.#parts.offer(replica, {
+        offer: offerOf(header),
+        space,
+        machineState,
+        garbage,
+      });
+    } finally {
+      ledger.release(garbage);
+    }
+  }
+
+  async #stage(space: SpaceId, stream: AsyncIterator<Buffer>): Promise<void> {
+    const { store, turn, factory } = this.#parts;
+    let count = 0;
+    let crc = 0;
+    for (;;) {
+      const next = await stream.next();
+      if (next.done === true) throw new MalformedFrameError("snapshot stream was cut");
+      const frame = decodeSnapshotFrame(next.value);
+      if (frame.kind === "header") throw new MalformedFrameError("second snapshot header");
+      if (frame.kind === "end") {
+        if (frame.count !== count || frame.crc !== crc) {
+          throw new MalformedFrameError(`snapshot of ${frame.count} entries arrived as ${count}`);
+        }
+        return;
+      }
+      count += frame.entries.length;
+      crc = crc32(next.value, crc);
+      const puts = frame.entries.map(([key, value]) => ({
+        type: "put" as const,
+        key: factory.storeKey(space, key),
+        value,
+      }));
+      await turn.take(() => store.write(puts));
+    }
+  }
+}
+
+function offerOf(header: SnapshotHeader): SnapshotOffer {
+  return {
+    kind: "snapshot",
+    from: replicaId(header.from),
+    to: replicaId(header.to),
+    term: term(header.term),
+    index: logIndex(header.index),
+    indexTerm: term(header.indexTerm),
+    configIndex: logIndex(header.configIndex),
+    config: configOf(header),
+  };
+}
+
+function configOf({ config }: SnapshotHeader): GroupConfig {
+  const members = (list: SnapshotHeader["config"]["voters"]): Member[] =>
+    list.map((member) => ({
+      replicaId: replicaId(member.replicaId),
+      serverId: serverId(member.serverId),
+    }));
+  return {
+    voters: members(config.voters),
+    outgoing: members(config.outgoing),
+    learners: members(config.learners),
+  };
+}
