@@ -24,7 +24,7 @@ export interface Persist {
   readonly hardState: HardState | null;
   /** Consecutive. They replace every entry at or above the first's index. */
   readonly entries: readonly Entry[];
-  /** Replaces the whole log; `entries` then start right behind it. */
+  /** Replaces the whole log and the state; `entries`, if any, start right behind it. */
   readonly snapshot: SnapshotOffer | null;
 }
 
@@ -45,13 +45,23 @@ export interface Ready {
   readonly readStates: readonly ReadState[];
   /** Reads whose leadership ended before they were confirmed: ask the new leader. */
   readonly failedReads: readonly number[];
-  /** Rounds opened by this Ready's heartbeats: the host stamps the highest with its send time. */
+  /**
+   * The round that this Ready's heartbeats open, at most one. The host stamps it with its clock
+   * BEFORE it sends them, even if there is nobody to send to.
+   */
   readonly roundSent: number | null;
-  /** The highest round that a quorum acknowledged since the last Ready, for leases; leader only. */
+  /**
+   * The highest round that a quorum acknowledged since the last Ready, for leases: never before the
+   * leader committed in its own term, nor during a transfer, nor after a timeout-now left in this
+   * term. A lease starts at the stamp of the highest stamped round at or below this one.
+   */
   readonly roundAcked: number | null;
   /** Followers whose next entry is compacted away: stream them the state, then `snapshotDone`. */
   readonly snapshotsWanted: readonly ReplicaId[];
-  /** Set when role, term or known leader changed. */
+  /**
+   * Set when role, term or known leader changed. A leader's lease ends with it BEFORE anything of
+   * this Ready is sent: a timeout-now may be among the messages.
+   */
   readonly roleChange: {
     readonly role: Role;
     readonly term: Term;
