@@ -7,6 +7,11 @@
  */
 import type { Version } from "./ids.ts";
 
+export const MAX_QUALIFIER_BYTES = 16 * 1024;
+export const MAX_VALUE_BYTES = 10 * 1024 * 1024;
+/** Of the row's stored record: keys of columns, timestamps and lengths count too. */
+export const MAX_ROW_BYTES = 64 * 1024 * 1024;
+
 export interface Cell {
   readonly family: string;
   /** Any bytes, possibly none. */

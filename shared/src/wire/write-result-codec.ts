@@ -24,14 +24,14 @@ const FAILED = 0;
 const DONE = 1;
 const DONE_BEFORE = 2;
 
-export function writeResult(writer: ByteWriter, result: WriteResult): void {
+export function writeResult(writer: ByteWriter, result: WriteResult): ByteWriter {
   let flags = 0;
   if (result.createdRow) flags |= CREATED_ROW;
   if (result.createdColumn) flags |= CREATED_COLUMN;
   if (result.matched) flags |= MATCHED;
   writer.byte(flags);
   writeOptionalVersion(writer, result.version);
-  writer.list(result.computed, (to, { column, value, int64 }) => {
+  return writer.list(result.computed, (to, { column, value, int64 }) => {
     writeColumn(to, column);
     to.flag(int64);
     to.bytes(value);

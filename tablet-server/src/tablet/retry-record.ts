@@ -1,0 +1,73 @@
+/**
+ * What one log entry adds to the memory of front-ends' retries: results by (bootId, seq), and up to where
+ * each front-end is done. The entry carries it as bytes, and the same bytes are stored as one record per
+ * entry for as long as one of its results may be asked for.
+ *
+ *   record = u32 crc, u8 format, u64 version, boot*
+ *   boot   = u64 bootId, varint doneBelow, (varint seq, result)*
+ *   crc    = CRC32 of everything behind it
+ */
+import { crc32 } from "node:zlib";
+import { ByteReader } from "@stele/shared/bytes/byte-reader.ts";
+import { ByteWriter } from "@stele/shared/bytes/byte-writer.ts";
+import { MalformedFrameError } from "@stele/shared/bytes/malformed-frame-error.ts";
+import type { Version } from "@stele/shared/ids.ts";
+import type { WriteResult } from "@stele/shared/row-operations.ts";
+import { readResult, writeResult } from "@stele/shared/wire/write-result-codec.ts";
+
+export interface RetryResult {
+  readonly seq: number;
+  readonly result: WriteResult;
+}
+
+export interface BootResults {
+  /** One run of one front-end process; 64 bits. */
+  readonly bootId: bigint;
+  /** Every seq below is settled or given up: nobody will ask for it again. */
+  readonly doneBelow: number;
+  readonly results: readonly RetryResult[];
+}
+
+export interface RetryRecord {
+  /** The entry's highest version: its log time. */
+  readonly version: Version;
+  readonly boots: readonly BootResults[];
+}
+
+const FORMAT = 1;
+const CRC_BYTES = 4;
+
+export function encodeRetryRecord(record: RetryRecord): Buffer {
+  const writer = new ByteWriter(512);
+  writer.u32(0).byte(FORMAT).counter(record.version).list(record.boots, writeBoot);
+  const bytes = writer.finish();
+  bytes.writeUInt32BE(crc32(bytes.subarray(CRC_BYTES)), 0);
+  return bytes;
+}
+
+/** Throws `MalformedFrameError` for bytes that are damaged. Results are views into `bytes`. */
+export function decodeRetryRecord(bytes: Buffer): RetryRecord {
+  if (bytes.length < CRC_BYTES || crc32(bytes.subarray(CRC_BYTES)) !== bytes.readUInt32BE(0)) {
+    throw new MalformedFrameError("the checksum of a retry record is wrong");
+  }
+  const reader = new ByteReader(bytes, CRC_BYTES);
+  const format = reader.byte();
+  if (format !== FORMAT) reader.fail(`unknown format ${format} of a retry record`);
+  const version = reader.counter() as Version;
+  const boots = reader.list(10, readBoot);
+  reader.end();
+  return { version, boots };
+}
+
+function writeBoot(writer: ByteWriter, boot: BootResults): void {
+  writer.u64(boot.bootId).varint(boot.doneBelow);
+  writer.list(boot.results, (to, { seq, result }) => writeResult(to.varint(seq), result));
+}
+
+function readBoot(reader: ByteReader): BootResults {
+  return {
+    bootId: reader.u64(),
+    doneBelow: reader.varint(),
+    results: reader.list(4, (from) => ({ seq: from.varint(), result: readResult(from) })),
+  };
+}
