@@ -8,6 +8,8 @@
  *     never resolves because a flush merely said so (LevelDB's compactRange resolves without flushing).
  * K3. Any write error is sticky and fatal: the process must end.
  * K4. At most one batch is in flight.
+ * K5. What an iterator handed out may be relied on only once its `close` resolved: entries that could
+ *     not be read may have been stepped over, or replaced by older ones.
  */
 export type StoreOperation =
   | { readonly type: "put"; readonly key: Buffer; readonly value: Buffer }
@@ -23,13 +25,14 @@ export interface StoreRange {
 
 export type StoreEntry = readonly [key: Buffer, value: Buffer];
 
-/** An ordered walk over a consistent view. Must be closed. */
+/** An ordered walk over a consistent view. Must be closed before its entries are relied on (K5). */
 export interface StoreIterator {
   /**
    * Up to `count` >= 1 next entries, fewer at the end or where keys and values would pass `byteLimit`; a
    * single entry may pass it. Empty: the end. One call at a time.
    */
   next(count: number, byteLimit: number): Promise<readonly StoreEntry[]>;
+  /** Rejects with `StoreReadError` if entries may be missing; the iterator is closed all the same. */
   close(): Promise<void>;
 }
 

@@ -7,18 +7,10 @@
  * opener would delete the logs that the first one's proofs look at.
  */
 import { Level } from "level";
-import type { Iterator } from "level";
-import { assert } from "../assert.ts";
 import type { Clock } from "../clock.ts";
-import {
-  StoreClosedError,
-  StoreFailedError,
-  StoreReadError,
-  StoreRefusedError,
-} from "./checkpoint-store.ts";
+import { StoreFailedError, StoreRefusedError } from "./checkpoint-store.ts";
 import type {
   CheckpointStore,
-  StoreEntry,
   StoreIterator,
   StoreOperation,
   StoreRange,
@@ -30,6 +22,9 @@ import {
   prepareLevelDirectory,
   syncDirectory,
 } from "./level-directory.adapter.ts";
+import { codeOf, messageOf, readErrorOf } from "./level-handle.adapter.ts";
+import type { LevelHandle } from "./level-handle.adapter.ts";
+import { LevelWalks } from "./level-walks.adapter.ts";
 import type { FlushProof } from "./proven-flush.ts";
 import { ProvenStore } from "./proven-store.ts";
 import type { StoreEngine } from "./store-engine.ts";
@@ -51,9 +46,6 @@ export interface LevelCheckpointStoreOptions {
 const MIB = 1024 * 1024;
 const WRITE_BUFFER_BYTES = 16 * MIB;
 const CACHE_BYTES = 64 * MIB;
-/** What one step of an iterator reads ahead, in bytes and in entries. */
-const CHUNK_BYTES = 64 * 1024;
-const CHUNK_ENTRIES = 1000;
 
 /** From and to the empty key, below every key: a range that overlaps no table, so only memory moves. */
 const BELOW_ALL = Buffer.alloc(0);
@@ -69,14 +61,6 @@ export async function openLevelCheckpointStore(
   await syncDirectory(directory);
   return new ProvenStore({ engine, clock, onProof });
 }
-
-/** What `level` offers on Node beyond its types, which are those that browsers share. */
-interface LevelOnNode {
-  compactRange(start: Buffer, end: Buffer): Promise<void>;
-  approximateSize(start: Buffer, end: Buffer): Promise<number>;
-}
-type LevelHandle = Level<Buffer, Buffer> & LevelOnNode;
-type LevelSnapshot = ReturnType<LevelHandle["snapshot"]>;
 
 async function openLevel({
   directory,
@@ -104,10 +88,12 @@ async function openLevel({
 class LevelEngine implements StoreEngine {
   readonly #directory: string;
   readonly #level: LevelHandle;
+  readonly #walks: LevelWalks;
 
   constructor(directory: string, level: LevelHandle) {
     this.#directory = directory;
     this.#level = level;
+    this.#walks = new LevelWalks(level);
   }
 
   async getMany(keys: readonly Buffer[]): Promise<(Buffer | undefined)[]> {
@@ -119,11 +105,11 @@ class LevelEngine implements StoreEngine {
   }
 
   iterate(range: StoreRange): StoreIterator {
-    return new LevelIterator(this.#level, { range });
+    return this.#walks.iterate(range);
   }
 
   snapshot(): StoreSnapshot {
-    return new LevelSnapshotView(this.#level);
+    return this.#walks.snapshot();
   }
 
   async writeBatch(batch: readonly StoreOperation[]): Promise<void> {
@@ -149,118 +135,8 @@ class LevelEngine implements StoreEngine {
     return this.#level.compactRange(BELOW_ALL, BELOW_ALL);
   }
 
-  close(): Promise<void> {
-    return this.#level.close();
+  async close(): Promise<void> {
+    await this.#walks.close();
+    await this.#level.close();
   }
-}
-
-/** LevelDB's binding refuses reads after a snapshot's close, so the last iterator closes it. */
-class LevelSnapshotView implements StoreSnapshot {
-  readonly #level: LevelHandle;
-  readonly #snapshot: LevelSnapshot;
-  #iterators = 0;
-  #closed = false;
-
-  constructor(level: LevelHandle) {
-    this.#level = level;
-    this.#snapshot = level.snapshot();
-  }
-
-  iterate(range: StoreRange): StoreIterator {
-    if (this.#closed) throw new StoreClosedError("the snapshot is closed");
-    this.#iterators += 1;
-    return new LevelIterator(this.#level, {
-      range,
-      snapshot: this.#snapshot,
-      onClose: () => {
-        this.#iterators -= 1;
-        return this.#release();
-      },
-    });
-  }
-
-  close(): Promise<void> {
-    this.#closed = true;
-    return this.#release();
-  }
-
-  async #release(): Promise<void> {
-    if (this.#closed && this.#iterators === 0) await this.#snapshot.close();
-  }
-}
-
-interface LevelIteratorOptions {
-  readonly range: StoreRange;
-  readonly snapshot?: LevelSnapshot;
-  readonly onClose?: () => Promise<void>;
-}
-
-/** Reads ahead in chunks of its own size and hands out what the caller's limits allow. */
-class LevelIterator implements StoreIterator {
-  readonly #iterator: Iterator<LevelHandle, Buffer, Buffer>;
-  readonly #onClose: (() => Promise<void>) | undefined;
-  #ahead: StoreEntry[] = [];
-  #closing: Promise<void> | null = null;
-
-  constructor(level: LevelHandle, { range, snapshot, onClose }: LevelIteratorOptions) {
-    const { start, end, reverse } = range;
-    this.#onClose = onClose;
-    this.#iterator = level.iterator({
-      gte: start,
-      lt: end,
-      reverse,
-      highWaterMarkBytes: CHUNK_BYTES,
-      ...(snapshot === undefined ? {} : { snapshot }),
-    });
-  }
-
-  async next(count: number, byteLimit: number): Promise<readonly StoreEntry[]> {
-    assert(count >= 1, "an iterator is asked for one entry or more");
-    const taken: StoreEntry[] = [];
-    let bytes = 0;
-    while (taken.length < count) {
-      if (this.#ahead.length === 0) this.#ahead = await this.#readAhead(count - taken.length);
-      let fitting = 0;
-      for (const [key, value] of this.#ahead) {
-        const first = taken.length + fitting === 0;
-        const entryBytes = key.length + value.length;
-        if (taken.length + fitting === count || (!first && bytes + entryBytes > byteLimit)) break;
-        bytes += entryBytes;
-        fitting += 1;
-      }
-      if (fitting === 0) return taken;
-      taken.push(...this.#ahead.splice(0, fitting));
-    }
-    return taken;
-  }
-
-  close(): Promise<void> {
-    this.#closing ??= this.#iterator.close().then(this.#onClose);
-    return this.#closing;
-  }
-
-  async #readAhead(count: number): Promise<StoreEntry[]> {
-    try {
-      return await this.#iterator.nextv(Math.min(count, CHUNK_ENTRIES));
-    } catch (error) {
-      throw readErrorOf(error);
-    }
-  }
-}
-
-function readErrorOf(error: unknown): unknown {
-  const code = codeOf(error);
-  if (code === "LEVEL_ITERATOR_NOT_OPEN" || code === "LEVEL_DATABASE_NOT_OPEN") {
-    return new StoreClosedError("the store or its iterator is closed", { cause: error });
-  }
-  if (code !== "LEVEL_CORRUPTION" && code !== "LEVEL_IO_ERROR") return error;
-  return new StoreReadError(`LevelDB cannot read: ${messageOf(error)}`, { cause: error });
-}
-
-function codeOf(error: unknown): unknown {
-  return error instanceof Error && "code" in error ? error.code : undefined;
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

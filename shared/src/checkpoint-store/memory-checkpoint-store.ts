@@ -15,19 +15,13 @@
 import { assert, must } from "../assert.ts";
 import type { Clock } from "../clock.ts";
 import type { Random } from "../random.ts";
-import { StoreClosedError, StoreRefusedError } from "./checkpoint-store.ts";
-import type {
-  CheckpointStore,
-  StoreEntry,
-  StoreIterator,
-  StoreOperation,
-  StoreRange,
-  StoreSnapshot,
-} from "./checkpoint-store.ts";
+import { StoreRefusedError } from "./checkpoint-store.ts";
+import type { CheckpointStore, StoreEntry, StoreRange } from "./checkpoint-store.ts";
+import { applied, MemoryEngine } from "./memory-engine.ts";
+import type { MemoryEngineSettings, MemoryFiles, MemoryLog } from "./memory-engine.ts";
 import { OrderedTree } from "./ordered-tree.ts";
 import type { FlushProof } from "./proven-flush.ts";
 import { ProvenStore } from "./proven-store.ts";
-import type { StoreEngine } from "./store-engine.ts";
 
 export interface MemoryStoreOptions {
   readonly clock: Clock;
@@ -44,34 +38,12 @@ export interface MemoryStoreOptions {
   readonly onProof?: ((proof: FlushProof) => void) | undefined;
 }
 
-interface Settings {
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly writeBufferBytes: number;
-  readonly silentFlushPercent: number;
-  readonly flushMsMax: number;
-}
-
-/** One log of the store; its batches matter only if logs are trusted. */
-interface Log {
-  readonly number: number;
-  batches: (readonly StoreOperation[])[];
-}
-
-/** What is in the simulated directory. */
-interface Files {
-  tables: OrderedTree;
-  /** Oldest first; the last is being written. */
-  logs: Log[];
-  nextLog: number;
-}
-
 /** Survives crashes, as a directory does. */
 export class MemoryStoreDisk {
-  readonly #settings: Settings;
+  readonly #settings: MemoryEngineSettings;
   readonly #ownLog: "deleted" | "trusted";
   readonly #onProof: ((proof: FlushProof) => void) | undefined;
-  readonly #files: Files = { tables: new OrderedTree(), logs: [], nextLog: 1 };
+  readonly #files: MemoryFiles = { tables: new OrderedTree(), logs: [], nextLog: 1 };
   #engine: MemoryEngine | null = null;
   #damage: string | null = null;
 
@@ -90,7 +62,7 @@ export class MemoryStoreDisk {
     this.#replayOwnLogs();
     const engine = new MemoryEngine(this.#files, this.#settings);
     this.#engine = engine;
-    return new ProvenStore({ engine, clock: this.#settings.clock, onProof: this.#onProof });
+    return new ProvenStore({ engine, clock: engine.clock, onProof: this.#onProof });
   }
 
   /** Ends the incarnation, if there is one, as SIGKILL and power loss do. */
@@ -105,9 +77,28 @@ export class MemoryStoreDisk {
     this.#damage = detail;
   }
 
-  /** Makes the next batch fail, as a full disk does. */
-  failNextWrite(error: Error): void {
-    must(this.#engine, "no incarnation is open").failNextWrite(error);
+  /** Makes every batch of this incarnation fail from now on, as a full disk does. */
+  failWrites(error: Error): void {
+    must(this.#engine, "no incarnation is open").failWrites(error);
+  }
+
+  /** Flips one bit of one flushed value in the range; returns its key, null if there is none. */
+  flipBit(range: StoreRange): Buffer | null {
+    const { random } = this.#settings;
+    const entries: StoreEntry[] = [];
+    this.#files.tables.scan(range, (key, value) => {
+      if (value.length > 0) entries.push([key, value]);
+      return true;
+    });
+    if (entries.length === 0) return null;
+    const [key, value] = must(entries[random.below(entries.length)], "in bounds");
+    const flipped = Buffer.from(value);
+    const at = random.below(flipped.length);
+    flipped[at] = must(flipped[at], "in bounds") ^ (1 << random.below(8));
+    const replace = { type: "put", key, value: flipped } as const;
+    if (this.#engine === null) this.#files.tables = applied(this.#files.tables, [replace]);
+    else this.#engine.replaceValue(key, value, flipped);
+    return key;
   }
 
   /** An empty disk. REQUIRES: no incarnation is open. */
@@ -129,224 +120,9 @@ export class MemoryStoreDisk {
   }
 
   /** Loses a run of batches, as a page of the log that never reached the disk does. */
-  #dropPages(log: Log): void {
+  #dropPages(log: MemoryLog): void {
     const { random } = this.#settings;
     const from = random.below(log.batches.length + 1);
     log.batches.splice(from, random.below(4));
   }
-}
-
-/** A memtable that is being flushed. */
-interface Immutable {
-  readonly tree: OrderedTree;
-  readonly log: number;
-  readonly flushed: Promise<void>;
-}
-
-class MemoryEngine implements StoreEngine {
-  readonly #files: Files;
-  readonly #settings: Settings;
-  #tree: OrderedTree;
-  #memtableBytes = 0;
-  #immutable: Immutable | null = null;
-  #nextWriteError: Error | null = null;
-  #state: "open" | "closed" | "crashed" = "open";
-
-  constructor(files: Files, settings: Settings) {
-    this.#files = files;
-    this.#settings = settings;
-    this.#tree = files.tables;
-    this.#beginLog();
-  }
-
-  get isClosed(): boolean {
-    return this.#state === "closed";
-  }
-
-  getMany(keys: readonly Buffer[]): Promise<(Buffer | undefined)[]> {
-    return this.#later(() => keys.map((key) => this.#tree.get(key)));
-  }
-
-  iterate(range: StoreRange): StoreIterator {
-    return new MemoryIterator(this.#tree, range, (read) => this.#later(read));
-  }
-
-  snapshot(): StoreSnapshot {
-    const tree = this.#tree;
-    let isOpen = true;
-    return {
-      iterate: (range) => {
-        if (!isOpen) throw new StoreClosedError("the snapshot is closed");
-        return new MemoryIterator(tree, range, (read) => this.#later(read));
-      },
-      close: () => {
-        isOpen = false;
-        return this.#later(() => undefined);
-      },
-    };
-  }
-
-  async writeBatch(batch: readonly StoreOperation[]): Promise<void> {
-    if (this.#memtableBytes > this.#settings.writeBufferBytes) await this.#turnMemtable();
-    await this.#later(() => {
-      const error = this.#nextWriteError;
-      if (error !== null) throw error;
-      const copy = batch.map(copyOf);
-      this.#tree = applied(this.#tree, copy);
-      this.#activeLog().batches.push(copy);
-      for (const { key, ...rest } of copy) {
-        this.#memtableBytes += key.length + (rest.type === "put" ? rest.value.length : 0);
-      }
-    });
-  }
-
-  approximateBytes(start: Buffer, end: Buffer): Promise<number> {
-    return this.#later(() => this.#files.tables.bytesIn(start, end));
-  }
-
-  listLogs(): Promise<readonly number[]> {
-    return this.#later(() => this.#files.logs.map((log) => log.number));
-  }
-
-  async flush(): Promise<void> {
-    const { random, silentFlushPercent } = this.#settings;
-    if (random.below(100) < silentFlushPercent) return this.#later(() => undefined);
-    await this.#turnMemtable();
-    await this.#immutable?.flushed;
-  }
-
-  close(): Promise<void> {
-    return this.#later(() => {
-      this.#state = "closed";
-    });
-  }
-
-  crash(): void {
-    this.#state = "crashed";
-    const immutable = this.#immutable;
-    if (immutable !== null && this.#settings.random.below(2) === 0) this.#keep(immutable);
-  }
-
-  failNextWrite(error: Error): void {
-    this.#nextWriteError = error;
-  }
-
-  /** Waits for the flush in progress, as LevelDB makes its writers wait, and starts the next. */
-  async #turnMemtable(): Promise<void> {
-    while (this.#immutable !== null) await this.#immutable.flushed;
-    const flushed = Promise.withResolvers<void>();
-    const { number } = this.#activeLog();
-    const immutable = { tree: this.#tree, log: number, flushed: flushed.promise };
-    this.#immutable = immutable;
-    this.#memtableBytes = 0;
-    this.#beginLog();
-    const { clock, random, flushMsMax } = this.#settings;
-    clock.after(1 + random.below(flushMsMax), () => {
-      if (this.#state !== "open") return;
-      this.#keep(immutable);
-      this.#immutable = null;
-      flushed.resolve();
-    });
-  }
-
-  #keep({ tree, log }: Immutable): void {
-    this.#files.tables = tree;
-    this.#files.logs = this.#files.logs.filter((each) => each.number > log);
-  }
-
-  #beginLog(): void {
-    this.#files.logs.push({ number: this.#files.nextLog++, batches: [] });
-  }
-
-  #activeLog(): Log {
-    return must(this.#files.logs.at(-1), "an open store has a log");
-  }
-
-  /** Runs `act` in a later turn; never, if the process crashed before (M3). */
-  #later<T>(act: () => T): Promise<T> {
-    return new Promise((resolve, reject) => {
-      this.#settings.clock.soon(() => {
-        if (this.#state === "crashed") return;
-        if (this.#state === "closed") {
-          reject(new StoreClosedError("the store is closed"));
-          return;
-        }
-        try {
-          resolve(act());
-        } catch (error) {
-          reject(error as Error);
-        }
-      });
-    });
-  }
-}
-
-type Later = <T>(act: () => T) => Promise<T>;
-
-class MemoryIterator implements StoreIterator {
-  readonly #tree: OrderedTree;
-  readonly #later: Later;
-  /** What is left; null: closed. */
-  #rest: StoreRange | null;
-  #busy = false;
-
-  constructor(tree: OrderedTree, range: StoreRange, later: Later) {
-    this.#tree = tree;
-    this.#rest = range;
-    this.#later = later;
-  }
-
-  async next(count: number, byteLimit: number): Promise<readonly StoreEntry[]> {
-    assert(count >= 1, "an iterator is asked for one entry or more");
-    assert(!this.#busy, "an iterator serves one call at a time");
-    this.#busy = true;
-    try {
-      return await this.#later(() => this.#take(count, byteLimit));
-    } finally {
-      this.#busy = false;
-    }
-  }
-
-  close(): Promise<void> {
-    this.#rest = null;
-    return Promise.resolve();
-  }
-
-  #take(count: number, byteLimit: number): StoreEntry[] {
-    const range = this.#rest;
-    if (range === null) throw new StoreClosedError("the iterator is closed");
-    const taken: StoreEntry[] = [];
-    let bytes = 0;
-    this.#tree.scan(range, (key, value) => {
-      bytes += key.length + value.length;
-      if (taken.length > 0 && bytes > byteLimit) return false;
-      taken.push([key, value]);
-      return taken.length < count;
-    });
-    const last = taken.at(-1)?.[0];
-    if (last !== undefined) this.#rest = restAfter(range, last);
-    return taken;
-  }
-}
-
-function restAfter(range: StoreRange, last: Buffer): StoreRange {
-  // The least key above `last` is `last` and a zero byte.
-  return range.reverse
-    ? { ...range, end: last }
-    : { ...range, start: Buffer.concat([last, Buffer.alloc(1)]) };
-}
-
-function applied(tree: OrderedTree, batch: readonly StoreOperation[]): OrderedTree {
-  const edit = tree.edit();
-  for (const operation of batch) {
-    if (operation.type === "put") edit.put(operation.key, operation.value);
-    else edit.delete(operation.key);
-  }
-  return edit.finish();
-}
-
-function copyOf(operation: StoreOperation): StoreOperation {
-  const key = Buffer.from(operation.key);
-  if (operation.type === "del") return { type: "del", key };
-  return { type: "put", key, value: Buffer.from(operation.value) };
 }

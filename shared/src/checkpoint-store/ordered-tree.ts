@@ -3,7 +3,8 @@
  * version stays readable for as long as someone holds it, so a snapshot is a reference.
  *
  * T1. Keys are unique and ascend bytewise within a leaf and from leaf to leaf.
- * T2. For i > 0, `floors[i]` is a lower bound of child i and above every key of child i - 1.
+ * T2. For i > 0, `floors[i]` is a lower bound of child i and above every key of child i - 1; smaller
+ *     keys go to child 0, so `floors[0]` bounds nothing.
  * T3. `bytes` is the sum of the lengths of all keys and values below.
  * T4. A node is changed in place only by the edit that made it.
  */
@@ -269,11 +270,9 @@ function entryBytes(key: Buffer, value: Buffer | undefined): number {
 
 /** Checks that all keys of `node` are in [floor, ceiling), and T3; null: no bound. */
 function checkNode(node: Node, floor: Buffer | null, ceiling: Buffer | null): void {
-  const keys = node.kind === "leaf" ? node.keys : node.floors;
+  const keys = node.kind === "leaf" ? node.keys : node.floors.slice(1);
   for (const [at, key] of keys.entries()) {
-    // The first floor of a branch binds nothing: smaller keys go to the first child as well.
-    const isBound = node.kind === "leaf" || at > 0;
-    assert(!isBound || floor === null || floor.compare(key) <= 0, "T2: below its floor");
+    assert(floor === null || floor.compare(key) <= 0, "T2: below its floor");
     assert(ceiling === null || key.compare(ceiling) < 0, "T2: above its ceiling");
     assert(at === 0 || must(keys[at - 1], "T1").compare(key) < 0, "T1: out of order");
   }
@@ -284,7 +283,7 @@ function checkNode(node: Node, floor: Buffer | null, ceiling: Buffer | null): vo
   }
   assert(bytes === node.children.reduce((sum, child) => sum + child.bytes, 0), "T3: of a branch");
   for (const [at, child] of node.children.entries()) {
-    checkNode(child, at === 0 ? floor : (keys[at] ?? null), keys[at + 1] ?? ceiling);
+    checkNode(child, at === 0 ? floor : must(keys[at - 1], "T2"), keys[at] ?? ceiling);
   }
 }
 

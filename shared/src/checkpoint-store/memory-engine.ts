@@ -1,0 +1,222 @@
+/**
+ * One incarnation of the twin: memtable, immutable memtable and logs over simulated files.
+ *
+ * E1. `files.tables` is the tree after some number of whole batches; the memtables hold the rest.
+ * E2. A log is deleted in the same step that makes its batches part of the tables.
+ * E3. Once `crash` returned, nothing settles and `files` is left alone.
+ */
+import { must } from "../assert.ts";
+import type { Clock } from "../clock.ts";
+import type { Random } from "../random.ts";
+import { StoreClosedError } from "./checkpoint-store.ts";
+import type {
+  StoreIterator,
+  StoreOperation,
+  StoreRange,
+  StoreSnapshot,
+} from "./checkpoint-store.ts";
+import { MemoryIterator } from "./memory-iterator.ts";
+import type { OrderedTree } from "./ordered-tree.ts";
+import type { StoreEngine } from "./store-engine.ts";
+
+export interface MemoryEngineSettings {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly writeBufferBytes: number;
+  readonly silentFlushPercent: number;
+  readonly flushMsMax: number;
+}
+
+/** One log of the store; its batches matter only to a store that trusts its logs. */
+export interface MemoryLog {
+  readonly number: number;
+  readonly batches: (readonly StoreOperation[])[];
+}
+
+/** What is in the simulated directory. */
+export interface MemoryFiles {
+  tables: OrderedTree;
+  /** Oldest first; the last is being written. */
+  logs: MemoryLog[];
+  nextLog: number;
+}
+
+/** A memtable that is being flushed. */
+interface Immutable {
+  tree: OrderedTree;
+  readonly log: number;
+  readonly flushed: Promise<void>;
+}
+
+export class MemoryEngine implements StoreEngine {
+  readonly #files: MemoryFiles;
+  readonly #settings: MemoryEngineSettings;
+  #tree: OrderedTree;
+  #memtableBytes = 0;
+  #immutable: Immutable | null = null;
+  #writeError: Error | null = null;
+  #state: "open" | "closed" | "crashed" = "open";
+
+  constructor(files: MemoryFiles, settings: MemoryEngineSettings) {
+    this.#files = files;
+    this.#settings = settings;
+    this.#tree = files.tables;
+    this.#beginLog();
+  }
+
+  /** Time as this incarnation sees it: none after its crash. */
+  get clock(): Clock {
+    const { clock } = this.#settings;
+    return {
+      monotonicMs: () => clock.monotonicMs(),
+      wallMicros: () => clock.wallMicros(),
+      after: (delayMs, callback) => clock.after(delayMs, () => this.#unlessCrashed(callback)),
+      soon: (callback) => clock.soon(() => this.#unlessCrashed(callback)),
+    };
+  }
+
+  get isClosed(): boolean {
+    return this.#state === "closed";
+  }
+
+  getMany(keys: readonly Buffer[]): Promise<(Buffer | undefined)[]> {
+    return this.#later(() => keys.map((key) => this.#tree.get(key)));
+  }
+
+  iterate(range: StoreRange): StoreIterator {
+    return new MemoryIterator(this.#tree, range, (read) => this.#later(read));
+  }
+
+  snapshot(): StoreSnapshot {
+    const tree = this.#tree;
+    let isOpen = true;
+    return {
+      iterate: (range) => {
+        if (!isOpen) throw new StoreClosedError("the snapshot is closed");
+        return new MemoryIterator(tree, range, (read) => this.#later(read));
+      },
+      close: () => {
+        isOpen = false;
+        return this.#later(() => undefined);
+      },
+    };
+  }
+
+  async writeBatch(batch: readonly StoreOperation[]): Promise<void> {
+    if (this.#memtableBytes > this.#settings.writeBufferBytes) await this.#turnMemtable();
+    await this.#later(() => {
+      if (this.#writeError !== null) throw this.#writeError;
+      const copy = batch.map(copyOf);
+      this.#tree = applied(this.#tree, copy);
+      this.#activeLog().batches.push(copy);
+      for (const { key, ...rest } of copy) {
+        this.#memtableBytes += key.length + (rest.type === "put" ? rest.value.length : 0);
+      }
+    });
+  }
+
+  approximateBytes(start: Buffer, end: Buffer): Promise<number> {
+    return this.#later(() => this.#files.tables.bytesIn(start, end));
+  }
+
+  listLogs(): Promise<readonly number[]> {
+    return this.#later(() => this.#files.logs.map((log) => log.number));
+  }
+
+  async flush(): Promise<void> {
+    const { random, silentFlushPercent } = this.#settings;
+    if (random.below(100) < silentFlushPercent) return this.#later(() => undefined);
+    await this.#turnMemtable();
+    await this.#immutable?.flushed;
+  }
+
+  close(): Promise<void> {
+    return this.#later(() => {
+      this.#state = "closed";
+    });
+  }
+
+  crash(): void {
+    this.#state = "crashed";
+    const immutable = this.#immutable;
+    if (immutable !== null && this.#settings.random.below(2) === 0) this.#keep(immutable);
+  }
+
+  failWrites(error: Error): void {
+    this.#writeError = error;
+  }
+
+  /** Damage to a table is seen wherever `value` itself, not a newer one, is what `key` holds. */
+  replaceValue(key: Buffer, value: Buffer, replacement: Buffer): void {
+    const replaced = (tree: OrderedTree): OrderedTree =>
+      tree.get(key) === value ? applied(tree, [{ type: "put", key, value: replacement }]) : tree;
+    this.#tree = replaced(this.#tree);
+    this.#files.tables = replaced(this.#files.tables);
+    if (this.#immutable !== null) this.#immutable.tree = replaced(this.#immutable.tree);
+  }
+
+  /** Waits for the flush in progress, as LevelDB makes its writers wait, and starts the next. */
+  async #turnMemtable(): Promise<void> {
+    while (this.#immutable !== null) await this.#immutable.flushed;
+    const flushed = Promise.withResolvers<void>();
+    const { number } = this.#activeLog();
+    const immutable: Immutable = { tree: this.#tree, log: number, flushed: flushed.promise };
+    this.#immutable = immutable;
+    this.#memtableBytes = 0;
+    this.#beginLog();
+    const { random, flushMsMax } = this.#settings;
+    this.clock.after(1 + random.below(flushMsMax), () => {
+      if (this.#state === "closed") return;
+      this.#keep(immutable);
+      this.#immutable = null;
+      flushed.resolve();
+    });
+  }
+
+  #keep({ tree, log }: Immutable): void {
+    this.#files.tables = tree;
+    this.#files.logs = this.#files.logs.filter((each) => each.number > log);
+  }
+
+  #beginLog(): void {
+    this.#files.logs.push({ number: this.#files.nextLog++, batches: [] });
+  }
+
+  #activeLog(): MemoryLog {
+    return must(this.#files.logs.at(-1), "an open store has a log");
+  }
+
+  #unlessCrashed(callback: () => void): void {
+    if (this.#state !== "crashed") callback();
+  }
+
+  /** Runs `act` in a later turn; never, if the process crashed before (E3). */
+  #later<T>(act: () => T): Promise<T> {
+    return new Promise((resolve, reject) => {
+      this.clock.soon(() => {
+        try {
+          if (this.#state === "closed") throw new StoreClosedError("the store is closed");
+          resolve(act());
+        } catch (error) {
+          reject(error as Error);
+        }
+      });
+    });
+  }
+}
+
+/** The version of `tree` after one batch; keeps its buffers. */
+export function applied(tree: OrderedTree, batch: readonly StoreOperation[]): OrderedTree {
+  const edit = tree.edit();
+  for (const operation of batch) {
+    if (operation.type === "put") edit.put(operation.key, operation.value);
+    else edit.delete(operation.key);
+  }
+  return edit.finish();
+}
+
+function copyOf(operation: StoreOperation): StoreOperation {
+  const key = Buffer.from(operation.key);
+  if (operation.type === "del") return { type: "del", key };
+  return { type: "put", key, value: Buffer.from(operation.value) };
+}
