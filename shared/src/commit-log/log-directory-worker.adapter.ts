@@ -87,7 +87,7 @@ function perform(operation: DirectoryOperation): DirectoryValue {
       syncDirectory(directory);
       return null;
     case "close":
-      for (const name of [...openFiles.keys()]) forget(name);
+      for (const name of openFiles.keys()) forget(name);
       return null;
     default:
       return unreachable(operation);

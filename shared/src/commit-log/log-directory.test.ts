@@ -199,6 +199,23 @@ describe.each([
     expect(again.records.map(({ lsn }) => lsn)).toEqual([1, 2, 3]);
     expect(again.damage).toEqual([]);
   });
+
+  test("recovery delivers records one by one to a caller that keeps none", async () => {
+    const { log } = await open();
+    await log.append([hardState(1, 101), hardState(2, 102)]);
+    await log.append([hardState(1, 103)]);
+    await close(log);
+    const delivered: number[] = [];
+    const directory = openDirectory();
+    const again = await openCommitLog({
+      directory,
+      serverId: OWN_ID,
+      random: new SeededRandom(3),
+      deliver: ({ lsn }) => void delivered.push(lsn),
+    });
+    expect(delivered).toEqual([1, 1, 2]);
+    expect(again.records).toEqual([]);
+  });
 });
 
 describe("a file directory alone", () => {

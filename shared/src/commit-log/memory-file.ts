@@ -49,6 +49,7 @@ export class MemoryFile {
   }
 
   write(offset: number, bytes: Buffer): void {
+    if (bytes.length === 0) return;
     const end = offset + bytes.length;
     this.#seen.length = Math.max(this.#seen.length, end);
     bytes.copy(this.#seen.view, offset);

@@ -3,7 +3,7 @@ import { InvariantError, assert } from "../assert.ts";
 import type { ServerId } from "../ids.ts";
 import type { Random } from "../random.ts";
 import { LogFailedError, LogRefusedError } from "./commit-log.ts";
-import type { OpenedLog } from "./commit-log.ts";
+import type { OpenedLog, RecoveredRecord } from "./commit-log.ts";
 import type { LogDirectory } from "./disk.ts";
 import { SEGMENT_HEADER_BYTES } from "./log-format.ts";
 import { recoverLog } from "./recovery.ts";
@@ -25,6 +25,12 @@ export interface CommitLogOptions {
    * log together with its votes and must not go on under its old id (`refuse`).
    */
   readonly whenEmpty?: "create" | "refuse";
+  /**
+   * Takes each record as recovery finds it, in log order, and `OpenedLog.records` stays empty: for
+   * logs whose records do not fit in memory (about 700 bytes each). What was delivered is void if
+   * `openCommitLog` rejects.
+   */
+  readonly deliver?: (record: RecoveredRecord) => void;
 }
 
 /**
@@ -36,7 +42,7 @@ export async function openCommitLog(options: CommitLogOptions): Promise<OpenedLo
   assert(segmentBytes > SEGMENT_HEADER_BYTES, "a segment is larger than its header");
   const settings = { directory, serverId, random, segmentBytes };
   try {
-    return await open(settings, options.whenEmpty ?? "create");
+    return await open(settings, options);
   } catch (error) {
     if (error instanceof LogRefusedError || error instanceof InvariantError) throw error;
     const reason = error instanceof Error ? error.message : String(error);
@@ -44,13 +50,15 @@ export async function openCommitLog(options: CommitLogOptions): Promise<OpenedLo
   }
 }
 
-async function open(settings: LogSettings, whenEmpty: "create" | "refuse"): Promise<OpenedLog> {
-  const recovered = await recoverLog(settings.directory, settings.serverId);
+async function open(settings: LogSettings, options: CommitLogOptions): Promise<OpenedLog> {
+  const records: RecoveredRecord[] = [];
+  const deliver = options.deliver ?? ((record): void => void records.push(record));
+  const recovered = await recoverLog(settings.directory, settings.serverId, deliver);
   if (recovered !== null) {
-    const { tail, records, damage, repairedTornTail } = recovered;
+    const { tail, damage, repairedTornTail } = recovered;
     return { log: new SegmentedCommitLog(settings, tail), records, damage, repairedTornTail };
   }
-  if (whenEmpty === "refuse") {
+  if (options.whenEmpty === "refuse") {
     throw new LogRefusedError(
       `The commit log of server ${settings.serverId} is gone: its directory is empty. ` +
         "Start the server with an empty data directory: it joins under a new id and its " +
@@ -58,5 +66,5 @@ async function open(settings: LogSettings, whenEmpty: "create" | "refuse"): Prom
     );
   }
   const log = await SegmentedCommitLog.create(settings);
-  return { log, records: [], damage: [], repairedTornTail: false };
+  return { log, records, damage: [], repairedTornTail: false };
 }

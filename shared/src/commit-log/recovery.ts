@@ -12,7 +12,7 @@ import { assert } from "../assert.ts";
 import type { ServerId } from "../ids.ts";
 import { encodeMarker } from "./batch-codec.ts";
 import { LogRefusedError } from "./commit-log.ts";
-import type { LogDamage, Lsn, RecoveredRecord, SegmentInfo } from "./commit-log.ts";
+import type { LogDamage, Lsn, SegmentInfo } from "./commit-log.ts";
 import type { LogDirectory } from "./disk.ts";
 import { decodeBounds, encodeBounds } from "./log-bounds.ts";
 import type { LogBounds } from "./log-bounds.ts";
@@ -27,7 +27,7 @@ import {
 import { takeSegmentHeader } from "./segment-header.ts";
 import type { SegmentHeader } from "./segment-header.ts";
 import { scanSegment } from "./segment-scan.ts";
-import type { SegmentScan } from "./segment-scan.ts";
+import type { DeliverRecord, SegmentScan } from "./segment-scan.ts";
 import { SegmentWindow } from "./segment-window.ts";
 
 /** Where appending goes on. */
@@ -42,7 +42,6 @@ export interface LogTail {
 
 export interface RecoveredLog {
   readonly tail: LogTail;
-  readonly records: readonly RecoveredRecord[];
   readonly damage: readonly LogDamage[];
   readonly repairedTornTail: boolean;
 }
@@ -59,6 +58,7 @@ export function refusal(file: string, problem: string): LogRefusedError {
 export async function recoverLog(
   directory: LogDirectory,
   serverId: ServerId,
+  deliver: DeliverRecord,
 ): Promise<RecoveredLog | null> {
   const names = await directory.list();
   for (const name of names.filter(isTemporary)) await directory.remove(name);
@@ -74,7 +74,7 @@ export async function recoverLog(
   const segments = await trimToBounds(directory, present, bounds);
   const headers: SegmentHeader[] = [];
   for (const segment of segments) headers.push(await readHeader(directory, segment, serverId));
-  const recovered = await scanSegments(directory, headers);
+  const recovered = await scanSegments(directory, headers, deliver);
   if (segments.at(-1) !== bounds.last) {
     const last = segments.at(-1) ?? bounds.last;
     await directory.createDurably(BOUNDS_NAME, encodeBounds({ ...bounds, last }));
@@ -109,7 +109,7 @@ async function finishCreation(
   const missing = refusal(BOUNDS_NAME, "the file is missing");
   if (present.length !== 1 || present[0] !== 1) throw missing;
   const header = await readHeader(directory, 1, serverId);
-  const scan = await scanSegment(header, windowOn(directory, 1), null);
+  const scan = await scanSegment(header, windowOn(directory, 1), null, () => undefined);
   if (scan.end !== SEGMENT_HEADER_BYTES || scan.tail !== "clean") throw missing;
   await directory.createDurably(BOUNDS_NAME, encodeBounds(bounds));
   return bounds;
@@ -158,20 +158,16 @@ function windowOn(directory: LogDirectory, segment: number): SegmentWindow {
 async function scanSegments(
   directory: LogDirectory,
   headers: readonly SegmentHeader[],
+  deliver: DeliverRecord,
 ): Promise<RecoveredLog> {
-  const records: RecoveredRecord[] = [];
   const damage: LogDamage[] = [];
   const infos: SegmentInfo[] = [];
   let last: SegmentScan | null = null;
   for (const [nth, header] of headers.entries()) {
     const next = headers[nth + 1];
-    const scan = await scanSegment(
-      header,
-      windowOn(directory, header.segment),
-      next?.firstLsn ?? null,
-    );
+    const window = windowOn(directory, header.segment);
+    const scan = await scanSegment(header, window, next?.firstLsn ?? null, deliver);
     if (next !== undefined) checkChain(scan, next);
-    for (const record of scan.records) records.push(record);
     damage.push(...scan.damage);
     infos.push({
       segment: header.segment,
@@ -187,7 +183,6 @@ async function scanSegments(
   const { nextLsn, lastCrc } = last;
   return {
     tail: { segments: infos, salt: active.salt, nextLsn, lastCrc },
-    records,
     damage,
     repairedTornTail: last.tail === "torn",
   };

@@ -20,10 +20,13 @@ import {
   SEGMENT_HEADER_BYTES,
 } from "./log-format.ts";
 import type { SegmentHeader } from "./segment-header.ts";
-import { SegmentWindow, WINDOW_BYTES } from "./segment-window.ts";
+import { WINDOW_BYTES } from "./segment-window.ts";
+import type { SegmentWindow } from "./segment-window.ts";
+
+/** Takes the records one by one, in log order. */
+export type DeliverRecord = (record: RecoveredRecord) => void;
 
 export interface SegmentScan {
-  readonly records: RecoveredRecord[];
   readonly damage: LogDamage[];
   /** Offset behind the last batch; for the last segment, where the next one goes. */
   readonly end: number;
@@ -51,8 +54,8 @@ class SegmentScanner {
   readonly #window: SegmentWindow;
   /** LSN of the next segment's first batch; null for the log's last segment. */
   readonly #limit: Lsn | null;
+  readonly #deliver: DeliverRecord;
   readonly #saltBytes = Buffer.alloc(4);
-  readonly #records: RecoveredRecord[] = [];
   readonly #damage: LogDamage[] = [];
   #at = SEGMENT_HEADER_BYTES;
   #nextLsn: Lsn;
@@ -60,10 +63,16 @@ class SegmentScanner {
   #tail: "clean" | "torn" = "clean";
   #endIntact = true;
 
-  constructor(header: SegmentHeader, window: SegmentWindow, limit: Lsn | null) {
+  constructor(
+    header: SegmentHeader,
+    window: SegmentWindow,
+    limit: Lsn | null,
+    deliver: DeliverRecord,
+  ) {
     this.#header = header;
     this.#window = window;
     this.#limit = limit;
+    this.#deliver = deliver;
     this.#saltBytes.writeUInt32LE(header.salt);
     this.#nextLsn = header.firstLsn;
     this.#lastCrc = header.previousCrc;
@@ -75,7 +84,6 @@ class SegmentScanner {
       if (doubt !== null && !(await this.#resumeBehind(doubt))) break;
     }
     return {
-      records: this.#records,
       damage: this.#damage,
       end: this.#at,
       nextLsn: this.#nextLsn,
@@ -100,7 +108,7 @@ class SegmentScanner {
         return { next, replicas: content.replicas, detail: `its ${part} fails its checksum` };
       }
       case "intact":
-        for (const record of content.records) this.#records.push(record);
+        for (const record of content.records) this.#deliver(record);
         this.#lastCrc = header.crc;
         this.#endIntact = true;
         this.#nextLsn++;
@@ -191,6 +199,7 @@ export function scanSegment(
   header: SegmentHeader,
   window: SegmentWindow,
   limit: Lsn | null,
+  deliver: DeliverRecord,
 ): Promise<SegmentScan> {
-  return new SegmentScanner(header, window, limit).scan();
+  return new SegmentScanner(header, window, limit, deliver).scan();
 }
