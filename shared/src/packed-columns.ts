@@ -79,12 +79,23 @@ export function readCells(reader: ByteReader, length: number): CellVersion[] {
 
 export function readCell(reader: ByteReader): CellVersion {
   const high = reader.u32();
-  const flags = high >>> 24;
-  if (flags > INT64_FLAG) reader.fail(`unknown cell flags ${flags}`);
+  const timestamp = readTimestamp(reader, high);
+  return { timestamp, int64: high >>> 24 === INT64_FLAG, value: reader.bytes() };
+}
+
+/** Passes over one cell and gives its timestamp. */
+export function skipCell(reader: ByteReader): Version {
+  const timestamp = readTimestamp(reader, reader.u32());
+  reader.skip(reader.varint());
+  return timestamp;
+}
+
+/** @param high the first 4 bytes of the cell, the flags in the uppermost */
+function readTimestamp(reader: ByteReader, high: number): Version {
+  if (high >>> 24 > INT64_FLAG) reader.fail(`unknown cell flags ${high >>> 24}`);
   const timestamp = (high & 0xff_ffff) * TWO_32 + reader.u32();
-  if (timestamp > Number.MAX_SAFE_INTEGER) reader.fail("a timestamp passes 2^53");
-  const value = reader.bytes();
-  return { timestamp: timestamp as Version, int64: flags === INT64_FLAG, value };
+  if (timestamp > Number.MAX_SAFE_INTEGER) reader.fail("a timestamp is 2^53 or more");
+  return timestamp as Version;
 }
 
 function cellsSize(cells: readonly CellVersion[]): number {

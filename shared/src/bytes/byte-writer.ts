@@ -115,6 +115,27 @@ export class ByteWriter {
     return this;
   }
 
+  /** The bytes [start, end) of `source`, without a length. */
+  slice(source: Buffer, start: number, end: number): this {
+    this.#reserve(end - start);
+    this.#length += source.copy(this.#buffer, this.#length, start, end);
+    return this;
+  }
+
+  /** Overwrites the 4 bytes at `at`, which were written before. */
+  patchU32(at: number, value: number): this {
+    assert(at + 4 <= this.#length, () => `nothing is written at ${at}`);
+    this.#buffer.writeUInt32BE(value, at);
+    return this;
+  }
+
+  /** Takes back everything behind the first `length` bytes. */
+  truncate(length: number): this {
+    assert(length <= this.#length, () => `cannot truncate ${this.#length} bytes to ${length}`);
+    this.#length = length;
+    return this;
+  }
+
   /** Leaves `size` bytes to be filled in later, through the buffer of `finish()`. Returns their offset. */
   gap(size: number): number {
     this.#reserve(size);

@@ -29,8 +29,7 @@ export function writeRows(writer: ByteWriter, rows: readonly ReadResult[]): Byte
       if (!places.has(family)) places.set(family, places.size);
     }
   }
-  writeFamilyNames(writer, [...places.keys()]);
-  writer.varint(rows.length);
+  writeRowsHead(writer, [...places.keys()], rows.length);
   for (const row of rows) writeRow(writer, row, places);
   return writer;
 }
@@ -41,9 +40,13 @@ export function readRows(reader: ByteReader): ReadResult[] {
   return reader.list(1, (from) => readRow(from, names));
 }
 
-/** The names, in the order in which `beginFamily` counts them. */
-export function writeFamilyNames(writer: ByteWriter, names: readonly string[]): void {
-  writer.list(names, (to, name) => to.text(name));
+/** `rows` rows follow, whose families have the places of `names`. */
+export function writeRowsHead(
+  writer: ByteWriter,
+  names: readonly string[],
+  rows: number,
+): ByteWriter {
+  return writer.list(names, (to, name) => to.text(name)).varint(rows);
 }
 
 export function writeNoRow(writer: ByteWriter): void {

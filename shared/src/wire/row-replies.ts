@@ -30,7 +30,7 @@ import {
   writeDescriptor,
 } from "./descriptor-codec.ts";
 import { readError, writeError } from "./error-codec.ts";
-import { readRows, writeRows } from "./row-codec.ts";
+import { readRows, writeRows, writeRowsHead } from "./row-codec.ts";
 import { readServedBy, writeServedBy } from "./served-by.ts";
 import type { ServedBy } from "./served-by.ts";
 import { readOutcome, writeOutcome } from "./write-result-codec.ts";
@@ -65,6 +65,7 @@ export type RowReply =
   | { readonly kind: "table-dropped" };
 
 const REPLIES_VERSION = 1;
+const HEAD_BYTES = 256;
 /** Sent on the wire: never renumber. */
 const WRITTEN = 1;
 const READ = 2;
@@ -90,15 +91,44 @@ export function decodeRowReply(payload: Buffer): RowReply {
   return reply;
 }
 
+/** The beginning of a `read` reply; `rows` rows follow as `row-codec.ts` writes them. */
+export function encodeReadHead(servedBy: ServedBy, names: readonly string[], rows: number): Buffer {
+  const writer = new ByteWriter(HEAD_BYTES).byte(REPLIES_VERSION);
+  return writeRowsHead(writeReadHead(writer, servedBy), names, rows).finish();
+}
+
+/** The beginning of a `scanned` reply; `rows` rows follow as `row-codec.ts` writes them. */
+export function encodeScanHead(
+  servedBy: ServedBy,
+  chunk: Omit<ScanChunk, "rows">,
+  names: readonly string[],
+  rows: number,
+): Buffer {
+  const writer = new ByteWriter(HEAD_BYTES).byte(REPLIES_VERSION);
+  return writeRowsHead(writeScanHead(writer, servedBy, chunk), names, rows).finish();
+}
+
+function writeReadHead(writer: ByteWriter, servedBy: ServedBy): ByteWriter {
+  return writeServedBy(writer.byte(READ), servedBy);
+}
+
+function writeScanHead(
+  writer: ByteWriter,
+  servedBy: ServedBy,
+  chunk: Omit<ScanChunk, "rows">,
+): ByteWriter {
+  writeServedBy(writer.byte(SCANNED), servedBy).varint(chunk.count);
+  return writeBound(writer, chunk.resume);
+}
+
 function writeReply(writer: ByteWriter, reply: RowReply): ByteWriter {
   switch (reply.kind) {
     case "written":
       return writeServedBy(writer.byte(WRITTEN), reply.servedBy).list(reply.outcomes, writeOutcome);
     case "read":
-      return writeRows(writeServedBy(writer.byte(READ), reply.servedBy), reply.rows);
+      return writeRows(writeReadHead(writer, reply.servedBy), reply.rows);
     case "scanned":
-      writeServedBy(writer.byte(SCANNED), reply.servedBy).varint(reply.chunk.count);
-      return writeRows(writeBound(writer, reply.chunk.resume), reply.chunk.rows);
+      return writeRows(writeScanHead(writer, reply.servedBy, reply.chunk), reply.chunk.rows);
     case "failed":
       return writeError(writer.byte(FAILED), reply.error);
     case "not-leader":

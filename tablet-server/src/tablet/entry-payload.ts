@@ -35,6 +35,9 @@ export interface WriteEntry {
   readonly kind: "write";
   readonly generation: number;
   readonly maxVersion: Version;
+  /** Rows that the effects create and remove: keeps the count of rows without reading any. */
+  readonly rowsAdded: number;
+  readonly rowsRemoved: number;
   /** In order: of two effects on one row the second was evaluated on the result of the first. */
   readonly effects: readonly RowEffect[];
   readonly idempotency: readonly StoredIdempotency[];
@@ -75,6 +78,7 @@ export function encodeEntry(entry: EntryPayload): Buffer {
   switch (entry.kind) {
     case "write":
       writer.byte(WRITE).varint(entry.generation).counter(entry.maxVersion);
+      writer.varint(entry.rowsAdded).varint(entry.rowsRemoved);
       writer.list(entry.effects, writeEffect);
       writer.list(entry.idempotency, (to, stored) => writeName(to, stored).bytes(stored.record));
       writer.bytes(entry.retries);
@@ -109,19 +113,8 @@ function readEntry(reader: ByteReader): EntryPayload {
   const kind = reader.byte();
   const generation = reader.varint();
   switch (kind) {
-    case WRITE: {
-      const maxVersion = reader.counter() as Version;
-      const effects = reader.list(2, readEffect);
-      const idempotency = reader.list(3, readStored);
-      return {
-        kind: "write",
-        generation,
-        maxVersion,
-        effects,
-        idempotency,
-        retries: reader.bytes(),
-      };
-    }
+    case WRITE:
+      return readWriteEntry(reader, generation);
     case FORGET_IDEMPOTENCY: {
       const expiredAt = reader.counter() as Version;
       return {
@@ -138,6 +131,19 @@ function readEntry(reader: ByteReader): EntryPayload {
     default:
       return reader.fail(`unknown kind of log entry ${kind}`);
   }
+}
+
+function readWriteEntry(reader: ByteReader, generation: number): WriteEntry {
+  return {
+    kind: "write",
+    generation,
+    maxVersion: reader.counter() as Version,
+    rowsAdded: reader.varint(),
+    rowsRemoved: reader.varint(),
+    effects: reader.list(2, readEffect),
+    idempotency: reader.list(3, readStored),
+    retries: reader.bytes(),
+  };
 }
 
 function writeName(writer: ByteWriter, name: IdempotencyName): ByteWriter {

@@ -94,6 +94,8 @@ function applied(
       kind: "write",
       generation: 1,
       maxVersion: 1 as Version,
+      rowsAdded: 0,
+      rowsRemoved: 0,
       effects: [effect],
       idempotency: [],
       retries: Buffer.of(),

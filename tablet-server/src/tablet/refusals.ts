@@ -1,6 +1,6 @@
 /**
  * The errors with which a tablet refuses a write, in words for the person who sent it. All of them are
- * raised before anything is proposed, so `applied` is always "no".
+ * raised before anything is proposed, so `applied` is always "no". Reads share `unknownFamily`.
  */
 import { isUtf8 } from "node:buffer";
 import type { DatabaseErrorBody, ErrorCode } from "@stele/shared/errors.ts";
@@ -20,12 +20,18 @@ function refusal(
   return { code, detail, ...more, applied: "no" };
 }
 
-export function familyNotFound(name: string, families: SchemaFamilies): DatabaseErrorBody {
+export function unknownFamily(name: string, families: SchemaFamilies): DatabaseErrorBody {
   const names = families.inNameOrder.map((family) => family.name);
   const more = names.length > FAMILIES_IN_HINT ? ", ..." : "";
-  return refusal("FAMILY_NOT_FOUND", `The table has no column family ${JSON.stringify(name)}.`, {
+  return {
+    code: "FAMILY_NOT_FOUND",
+    detail: `The table has no column family ${JSON.stringify(name)}.`,
     hint: `Its families: ${names.slice(0, FAMILIES_IN_HINT).join(", ")}${more}`,
-  });
+  };
+}
+
+export function familyNotFound(name: string, families: SchemaFamilies): DatabaseErrorBody {
+  return { ...unknownFamily(name, families), applied: "no" };
 }
 
 export function invalidKey(key: Buffer): DatabaseErrorBody {
