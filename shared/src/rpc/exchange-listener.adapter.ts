@@ -66,7 +66,8 @@ function receive(
   });
 }
 
-class ResponseSink implements ReplySink {
+/** A sink over a response of `node:http`. */
+export class ResponseSink implements ReplySink {
   readonly #response: ServerResponse;
 
   constructor(response: ServerResponse) {
@@ -80,6 +81,7 @@ class ResponseSink implements ReplySink {
   }
 
   answer(status: number, body: Buffer): void {
+    if (this.#response.destroyed) return;
     const headers = status === 204 ? {} : { "content-length": body.length };
     this.#response.writeHead(status, headers).end(body);
   }

@@ -36,7 +36,11 @@ export class HttpExchange implements Exchange {
       ...identityHeaders(this.#identity),
     };
     const { path, body } = request;
-    this.#poolOf(request.url).dispatch({ method: "POST", path, body, headers }, handler);
+    try {
+      this.#poolOf(request.url).dispatch({ method: "POST", path, body, headers }, handler);
+    } catch (error) {
+      handler.fail(error instanceof Error ? error.message : String(error));
+    }
     return () => handler.abort();
   }
 
@@ -105,9 +109,16 @@ class EventHandler implements Dispatcher.DispatchHandler {
   }
 
   onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
-    if (this.#over) return;
-    this.#over = true;
-    const started = this.#controller !== null;
-    this.#events.failed(started ? "broken" : "refused", started ? "maybe" : "no", error.message);
+    this.fail(error.message);
+  }
+
+  /** Later, since undici may call from within `dispatch`. */
+  fail(detail: string): void {
+    queueMicrotask(() => {
+      if (this.#over) return;
+      this.#over = true;
+      if (this.#controller === null) this.#events.failed("refused", "no", detail);
+      else this.#events.failed("broken", "maybe", detail);
+    });
   }
 }
