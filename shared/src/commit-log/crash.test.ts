@@ -7,8 +7,8 @@ import { LogFailedError } from "./commit-log.ts";
 import type { CommitLog, EntryAddress, OpenedLog, RecoveredRecord } from "./commit-log.ts";
 import { BOUNDS_NAME, segmentName } from "./log-format.ts";
 import { asRecovered, OWN_ID, entries, entry, hardState, tombstone } from "./log-samples.ts";
-import type { DiskStep } from "./memory-log-directory.ts";
-import { MemoryLogDirectory } from "./memory-log-directory.ts";
+import type { DiskStep } from "./memory-log-disk.ts";
+import { MemoryLogDisk } from "./memory-log-disk.ts";
 import { openCommitLog } from "./open-commit-log.ts";
 import type { LogRecord } from "./records.ts";
 
@@ -18,7 +18,7 @@ const LIVES = 5;
 
 /** One server's life after life on one disk, with a model of what its log must hold. */
 class CrashingServer {
-  readonly disk: MemoryLogDirectory;
+  readonly disk: MemoryLogDisk;
   readonly events = new Set<string>();
   readonly #random: Random;
   /** What was appended under each LSN, acknowledged or not; index 0 is LSN 1. */
@@ -32,7 +32,7 @@ class CrashingServer {
 
   constructor(seed: number) {
     this.#random = new SeededRandom(seed);
-    this.disk = new MemoryLogDirectory({
+    this.disk = new MemoryLogDisk({
       random: this.#random,
       beforeStep: (step) => this.#maybeCrash(step),
     });
@@ -104,7 +104,7 @@ class CrashingServer {
   }
 
   open(): Promise<OpenedLog> {
-    const directory = this.disk;
+    const directory = this.disk.openDirectory();
     const random = this.#random;
     return openCommitLog({ directory, serverId: OWN_ID, random, segmentBytes: SEGMENT_BYTES });
   }

@@ -26,7 +26,7 @@ import {
   snapshotInstalled,
   tombstone,
 } from "./log-samples.ts";
-import { MemoryLogDirectory } from "./memory-log-directory.ts";
+import { MemoryLogDisk } from "./memory-log-disk.ts";
 import { openCommitLog } from "./open-commit-log.ts";
 import type { LogRecord } from "./records.ts";
 import { putSegmentHeader, takeSegmentHeader } from "./segment-header.ts";
@@ -175,7 +175,7 @@ describe("segment headers, bounds and names", () => {
 });
 
 /** Counts the largest read that recovery asks for. */
-function watchReads(disk: MemoryLogDirectory): { directory: LogDirectory; largest: () => number } {
+function watchReads(disk: LogDirectory): { directory: LogDirectory; largest: () => number } {
   let largest = 0;
   const readAt = (name: string, offset: number, length: number): Promise<Buffer> => {
     largest = Math.max(largest, length);
@@ -194,13 +194,12 @@ function watchReads(disk: MemoryLogDirectory): { directory: LogDirectory; larges
 test("a log with random bytes anywhere in it opens or is refused, within bounded memory", async () => {
   for (let seed = 1; seed <= 150; seed++) {
     const random = new SeededRandom(seed);
-    const disk = new MemoryLogDirectory({ random });
+    const disk = new MemoryLogDisk({ random });
     const options = { serverId: OWN_ID, random, segmentBytes: 16 * 1024 };
-    const { log } = await openCommitLog({ ...options, directory: disk });
+    const { log } = await openCommitLog({ ...options, directory: disk.openDirectory() });
     for (let lsn = 1; lsn <= 20; lsn++) {
       await log.append([entries(lsn, entry(lsn, random.bytes(random.below(3000))))]);
     }
-    disk.endProcess();
     const names = disk.fileNames();
     for (let strokes = 1 + random.below(4); strokes > 0; strokes--) {
       const name = names[random.below(names.length)]!;
@@ -209,7 +208,7 @@ test("a log with random bytes anywhere in it opens or is refused, within bounded
         random.bytes(1 + random.below(2000)).copy(bytes, at);
       });
     }
-    const { directory, largest } = watchReads(disk);
+    const { directory, largest } = watchReads(disk.openDirectory());
     try {
       const opened = await openCommitLog({ ...options, directory });
       expect(opened.records.length).toBeLessThanOrEqual(20);

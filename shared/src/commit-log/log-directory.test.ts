@@ -17,7 +17,7 @@ import {
   snapshotInstalled,
   tombstone,
 } from "./log-samples.ts";
-import { MemoryLogDirectory } from "./memory-log-directory.ts";
+import { MemoryLogDisk } from "./memory-log-disk.ts";
 import { openCommitLog } from "./open-commit-log.ts";
 
 const SEGMENT_BYTES = 64 * 1024;
@@ -29,9 +29,9 @@ interface Disk {
 }
 
 function memoryDisk(): Disk {
-  const memory = new MemoryLogDirectory({ random: new SeededRandom(1) });
+  const memory = new MemoryLogDisk({ random: new SeededRandom(1) });
   return {
-    directory: () => memory,
+    directory: () => memory.openDirectory(),
     remove: () => undefined,
   };
 }

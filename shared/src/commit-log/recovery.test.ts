@@ -6,7 +6,7 @@ import type { CommitLog, OpenedLog } from "./commit-log.ts";
 import { batchBytes, encodeBatch } from "./batch-codec.ts";
 import { BATCH_HEADER_BYTES, SEGMENT_HEADER, TABLE_ROW_BYTES, segmentName } from "./log-format.ts";
 import { FOREIGN_ID, OWN_ID, entries, entry, hardState, ownerOf } from "./log-samples.ts";
-import { MemoryLogDirectory } from "./memory-log-directory.ts";
+import { MemoryLogDisk } from "./memory-log-disk.ts";
 import { openCommitLog } from "./open-commit-log.ts";
 
 const SEGMENT_BYTES = 32 * 1024;
@@ -22,13 +22,13 @@ interface Batch {
   readonly end: number;
 }
 
-let disk: MemoryLogDirectory;
+let disk: MemoryLogDisk;
 let batches: Batch[];
 
 function open(serverId = OWN_ID): Promise<OpenedLog> {
-  disk.endProcess();
+  const directory = disk.openDirectory();
   const random = new SeededRandom(5);
-  return openCommitLog({ directory: disk, serverId, random, segmentBytes: SEGMENT_BYTES });
+  return openCommitLog({ directory, serverId, random, segmentBytes: SEGMENT_BYTES });
 }
 
 async function appendBatch(log: CommitLog): Promise<Batch> {
@@ -44,7 +44,7 @@ async function appendBatch(log: CommitLog): Promise<Batch> {
 
 /** 24 batches in three segments: 9, 9 and 6. Batch n is about tablet n. */
 beforeEach(async () => {
-  disk = new MemoryLogDirectory({ random: new SeededRandom(4) });
+  disk = new MemoryLogDisk({ random: new SeededRandom(4) });
   batches = [];
   const { log } = await open();
   for (let lsn = 1; lsn <= 24; lsn++) await appendBatch(log);
@@ -52,7 +52,6 @@ beforeEach(async () => {
 });
 
 const batch = (lsn: number): Batch => batches[lsn - 1]!;
-const fileOf = (lsn: number): string => segmentName(batch(lsn).segment);
 const lsnsOf = ({ records }: OpenedLog): number[] => [...new Set(records.map(({ lsn }) => lsn))];
 const allBut = (...lost: number[]): number[] =>
   batches.map(({ lsn }) => lsn).filter((lsn) => !lost.includes(lsn));
@@ -268,7 +267,7 @@ describe("the start is refused", () => {
 
   test("with an empty directory, if the caller knows that there was a log", async () => {
     for (const name of disk.fileNames()) disk.loseFile(name);
-    const directory = disk;
+    const directory = disk.openDirectory();
     const random = new SeededRandom(5);
     const opening = openCommitLog({ directory, serverId: OWN_ID, random, whenEmpty: "refuse" });
     await expect(opening).rejects.toThrow(LogRefusedError);
@@ -282,9 +281,9 @@ describe("the start is refused", () => {
   });
 
   test("with another server's segment", async () => {
-    const other = new MemoryLogDirectory({ random: new SeededRandom(6) });
+    const other = new MemoryLogDisk({ random: new SeededRandom(6) });
     const random = new SeededRandom(7);
-    await openCommitLog({ directory: other, serverId: FOREIGN_ID, random });
+    await openCommitLog({ directory: other.openDirectory(), serverId: FOREIGN_ID, random });
     disk.placeFile(segmentName(1), other.fileBytes(segmentName(1)));
     await expectRefusal(segmentName(1), `belongs to server ${FOREIGN_ID}`);
   });
@@ -311,7 +310,7 @@ describe("the start is refused", () => {
 
   test("with a segment of another history", async () => {
     const before = disk.fileBytes(MIDDLE);
-    disk = new MemoryLogDirectory({ random: new SeededRandom(8) });
+    disk = new MemoryLogDisk({ random: new SeededRandom(8) });
     batches = [];
     const { log } = await open();
     for (let lsn = 1; lsn <= 24; lsn++) {
