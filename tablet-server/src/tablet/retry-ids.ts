@@ -72,7 +72,7 @@ export class RetryTable {
   static restore(boots: Buffer | null, records: Iterable<readonly [LogIndex, Buffer]>): RetryTable {
     const table = new RetryTable();
     if (boots !== null) table.#decodeBoots(boots);
-    for (const [index, bytes] of records) table.#remember(index, decodeRetryRecord(bytes));
+    for (const [index, bytes] of records) table.#remember(index, decodeRetryRecord(bytes), []);
     return table;
   }
 
@@ -105,7 +105,7 @@ export class RetryTable {
       const boot = this.#boot(bootId, record.version);
       this.#raiseDone(boot, doneBelow, forgotten);
     }
-    this.#remember(index, record);
+    this.#remember(index, record, forgotten);
     this.#expire(record.version, forgotten);
     return { keep: this.#entries.has(index), forgotten };
   }
@@ -152,13 +152,15 @@ export class RetryTable {
     return boot;
   }
 
-  #remember(index: LogIndex, record: RetryRecord): void {
+  /** Of two results of one write the later counts, as it does when the records are read again. */
+  #remember(index: LogIndex, record: RetryRecord, forgotten: LogIndex[]): void {
     assert(!this.#entries.has(index), () => `entry ${index} was taken in already`);
     const ids: { bootId: bigint; seq: number }[] = [];
     for (const { bootId, results } of record.boots) {
       const boot = this.#boot(bootId, record.version);
       for (const { seq, result } of results) {
-        if (seq < boot.doneBelow || boot.results.has(seq)) continue;
+        if (seq < boot.doneBelow || boot.results.get(seq)?.index === index) continue;
+        this.#forget(boot, seq, forgotten);
         const own = ownResult(result);
         const bytes = resultBytes(own);
         boot.results.set(seq, { index, result: own, bytes });
@@ -200,11 +202,11 @@ export class RetryTable {
 
   #expire(now: Version, forgotten: LogIndex[]): void {
     const limit = now - RETRY_TTL_MICROS;
-    for (const { version, ids } of this.#entries.values()) {
+    for (const [index, { version, ids }] of this.#entries) {
       if (version > limit) break;
       for (const { bootId, seq } of ids) {
         const boot = this.#boots.get(bootId);
-        if (boot !== undefined) this.#forget(boot, seq, forgotten);
+        if (boot?.results.get(seq)?.index === index) this.#forget(boot, seq, forgotten);
       }
     }
     for (const [bootId, boot] of this.#boots) {

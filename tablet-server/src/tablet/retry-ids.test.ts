@@ -1,0 +1,192 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { MalformedFrameError } from "@stele/shared/bytes/malformed-frame-error.ts";
+import type { LogIndex, Version } from "@stele/shared/ids.ts";
+import type { WriteResult } from "@stele/shared/row-operations.ts";
+import { writeResult } from "@stele/shared/wire/row-arbitraries.ts";
+import { RETRY_TTL_MICROS, RetryTable } from "./retry-ids.ts";
+import { decodeRetryRecord, encodeRetryRecord } from "./retry-record.ts";
+import type { BootResults, RetryRecord } from "./retry-record.ts";
+
+const BOOT = 2n ** 64n - 1n;
+const at = (value: number) => value as LogIndex;
+
+function resultOf(version: number): WriteResult {
+  return {
+    version: version as Version,
+    createdRow: false,
+    createdColumn: false,
+    matched: true,
+    computed: [],
+    replayed: false,
+  };
+}
+
+function recordOf(version: number, doneBelow: number, ...seqs: number[]): RetryRecord {
+  const results = seqs.map((seq) => ({ seq, result: resultOf(seq) }));
+  return { version: version as Version, boots: [{ bootId: BOOT, doneBelow, results }] };
+}
+
+describe("retry table", () => {
+  test("a write that is sent again gets its first result, another boot's number does not", () => {
+    const table = new RetryTable();
+    expect(table.apply(at(1), recordOf(1, 5, 5, 7))).toEqual({ keep: true, forgotten: [] });
+    expect(table.lookUp(BOOT, 7)).toEqual({ kind: "done", result: resultOf(7) });
+    expect(table.lookUp(BOOT, 6)).toEqual({ kind: "new" });
+    expect(table.lookUp(1n, 7)).toEqual({ kind: "new" });
+    expect(table.lookUp(BOOT, 4)).toEqual({ kind: "abandoned" });
+  });
+
+  test("an entry's record goes when the front-end is done with its last result, not before", () => {
+    const table = new RetryTable();
+    table.apply(at(1), recordOf(1, 0, 1, 4));
+    table.apply(at(2), recordOf(2, 0, 2, 3));
+    expect(table.apply(at(3), recordOf(3, 4))).toEqual({ keep: false, forgotten: [2] });
+    expect(table.size).toBe(1);
+    expect(table.apply(at(4), recordOf(4, 5, 9))).toEqual({ keep: true, forgotten: [1] });
+    expect(table.lookUp(BOOT, 4)).toEqual({ kind: "abandoned" });
+  });
+
+  test("a number that was done before arrives late and is not remembered", () => {
+    const table = new RetryTable();
+    table.apply(at(1), recordOf(1, 10));
+    expect(table.apply(at(2), recordOf(2, 3, 4))).toEqual({ keep: false, forgotten: [] });
+    expect(table.lookUp(BOOT, 4)).toEqual({ kind: "abandoned" });
+  });
+
+  test("results of a front-end that fell silent expire by log time", () => {
+    const table = new RetryTable();
+    table.apply(at(1), recordOf(1000, 0, 1));
+    const other = { version: (999 + RETRY_TTL_MICROS) as Version, boots: [] };
+    expect(table.apply(at(2), other)).toEqual({ keep: false, forgotten: [] });
+    const later = { version: (1000 + RETRY_TTL_MICROS) as Version, boots: [] };
+    expect(table.apply(at(3), later)).toEqual({ keep: false, forgotten: [1] });
+    expect(table.lookUp(BOOT, 1)).toEqual({ kind: "new" });
+    expect(RetryTable.restore(table.encodeBoots(), []).lookUp(BOOT, 0)).toEqual({ kind: "new" });
+    expect([table.size, table.bytes]).toEqual([0, 0]);
+  });
+
+  test("the table is full before it takes 32 MiB, and empty again when its results are done", () => {
+    const table = new RetryTable();
+    const value = Buffer.alloc(9 * 1024 * 1024);
+    const column = { family: "d", qualifier: Buffer.of() };
+    const computed = [{ column, value, int64: false }];
+    for (let seq = 0; seq < 4; seq++) {
+      expect(table.isFull).toBe(false);
+      const results = [{ seq, result: { ...resultOf(1), computed } }];
+      const boots = [{ bootId: BOOT, doneBelow: 0, results }];
+      table.apply(at(seq + 1), { version: 1 as Version, boots });
+    }
+    expect(table.isFull).toBe(true);
+    table.apply(at(9), recordOf(1, 4));
+    expect(table.isFull).toBe(false);
+    expect(table.bytes).toBe(0);
+  });
+
+  test("a result outlives the log entry that it came in", () => {
+    const column = { family: "d", qualifier: Buffer.from("q") };
+    const computed = [{ column, value: Buffer.from("v"), int64: false }];
+    const boot = {
+      bootId: BOOT,
+      doneBelow: 0,
+      results: [{ seq: 1, result: { ...resultOf(1), computed } }],
+    };
+    const bytes = encodeRetryRecord({ version: 1 as Version, boots: [boot] });
+    const table = new RetryTable();
+    table.apply(at(1), decodeRetryRecord(bytes));
+    bytes.fill(0xee);
+    expect(table.lookUp(BOOT, 1)).toMatchObject({ kind: "done", result: { computed } });
+  });
+
+  test("a replica that restarts at any entry stores and forgets the same records from there on", () => {
+    const boot: fc.Arbitrary<BootResults> = fc
+      .record({
+        bootId: fc.constantFrom(1n, 2n, 3n),
+        doneBelow: fc.nat(12),
+        seqs: fc.array(fc.nat(15), { maxLength: 4 }),
+      })
+      .map(({ seqs, ...rest }) => ({
+        ...rest,
+        results: seqs.map((seq) => ({ seq, result: resultOf(seq) })),
+      }));
+    const step = fc.record({
+      pass: fc.constantFrom(1, 1000, RETRY_TTL_MICROS / 2, RETRY_TTL_MICROS),
+      boots: fc.uniqueArray(boot, { selector: ({ bootId }) => bootId, maxLength: 3 }),
+      restart: fc.boolean(),
+    });
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 15 }), (steps) => {
+        const steady = new RetryTable();
+        let restarting = new RetryTable();
+        const stored = new Map<LogIndex, Buffer>();
+        let version = 1;
+        for (const [index, { pass, boots, restart }] of steps.entries()) {
+          version += pass;
+          const record: RetryRecord = { version: version as Version, boots };
+          const change = steady.apply(at(index), record);
+          expect(restarting.apply(at(index), record)).toEqual(change);
+          if (change.keep) stored.set(at(index), encodeRetryRecord(record));
+          for (const forgotten of change.forgotten) stored.delete(forgotten);
+          if (restart) restarting = RetryTable.restore(restarting.encodeBoots(), stored);
+          expect(restarting.encodeBoots()).toEqual(steady.encodeBoots());
+          expect([restarting.size, restarting.bytes]).toEqual([steady.size, steady.bytes]);
+          for (const bootId of [1n, 2n, 3n]) {
+            for (let seq = 0; seq < 16; seq++) {
+              expect(restarting.lookUp(bootId, seq)).toEqual(steady.lookUp(bootId, seq));
+            }
+          }
+        }
+      }),
+    );
+  });
+
+  test("the other part of a split knows every result", () => {
+    const parent = new RetryTable();
+    parent.apply(at(1), recordOf(1, 0, 1, 4));
+    parent.apply(at(2), recordOf(2, 2, 6));
+    const child = new RetryTable();
+    child.apply(at(1), decodeRetryRecord(encodeRetryRecord(parent.toRecord(2 as Version))));
+    for (let seq = 0; seq < 8; seq++) {
+      expect(child.lookUp(BOOT, seq)).toEqual(parent.lookUp(BOOT, seq));
+    }
+  });
+});
+
+describe("retry record", () => {
+  const record: fc.Arbitrary<RetryRecord> = fc.record({
+    version: fc.maxSafeNat() as fc.Arbitrary<Version>,
+    boots: fc.array(
+      fc.record({
+        bootId: fc.bigInt({ min: 0n, max: BOOT }),
+        doneBelow: fc.maxSafeNat(),
+        results: fc.array(
+          fc.record({
+            seq: fc.maxSafeNat(),
+            result: writeResult.map((result) => ({ ...result, replayed: false })),
+          }),
+          { maxLength: 3 },
+        ),
+      }),
+      { maxLength: 3 },
+    ),
+  });
+
+  test("comes back as it was written", () => {
+    fc.assert(
+      fc.property(record, (one) => {
+        expect(decodeRetryRecord(encodeRetryRecord(one))).toEqual(one);
+      }),
+    );
+  });
+
+  test("a flipped bit is found", () => {
+    fc.assert(
+      fc.property(record, fc.nat(), (one, where) => {
+        const bytes = encodeRetryRecord(one);
+        const bit = where % (bytes.length * 8);
+        bytes[bit >> 3] = bytes[bit >> 3]! ^ (1 << (bit & 7));
+        expect(() => decodeRetryRecord(bytes)).toThrow(MalformedFrameError);
+      }),
+    );
+  });
+});
