@@ -1,0 +1,58 @@
+import { isUtf8 } from "node:buffer";
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { decodeBase64, parseBytes, parseValue, renderBytes, renderValue } from "./bytes-json.ts";
+
+/** Short ones, and ones that are long by repetition. */
+const bytes = fc
+  .tuple(fc.uint8Array({ maxLength: 30 }), fc.constantFrom(1, 20))
+  .map(([array, times]) => Buffer.concat(Array.from({ length: times }, () => array)));
+const json = (text: string): unknown => JSON.parse(text);
+
+describe("bytes in JSON", () => {
+  test("bytes survive rendering and parsing, as text exactly when they are UTF-8", () => {
+    fc.assert(
+      fc.property(fc.oneof(bytes, fc.string({ unit: "binary" }).map(Buffer.from)), (given) => {
+        const rendered = json(renderBytes(given));
+        expect(parseBytes(rendered, null).equals(given)).toBe(true);
+        expect(typeof rendered === "string").toBe(isUtf8(given));
+      }),
+    );
+  });
+
+  test("input takes either base64 alphabet, padded or not", () => {
+    for (const b64 of ["_---_w==", "_---_w", "/+++/w==", "/+++/w"]) {
+      expect(parseBytes({ b64 }, null)).toEqual(Buffer.from("ffefbeff", "hex"));
+    }
+    expect(renderBytes(Buffer.from("ffefbeff", "hex"))).toBe('{"b64":"_---_w"}');
+  });
+
+  test("text that is not canonical base64 is refused", () => {
+    for (const text of ["A", "AB=C", "AAA==", "A===", "AB CD", "A\n", "_x", "é"]) {
+      expect(decodeBase64(text), text).toBeNull();
+    }
+  });
+
+  test("no other JSON type is taken for bytes", () => {
+    for (const value of [1, true, null, [], {}, { b64: 1 }, { b64: "AA", x: 1 }, { int64: "1" }]) {
+      expect(() => parseBytes(value, null), JSON.stringify(value)).toThrow();
+    }
+  });
+
+  test("an int64 value is 8 bytes, big-endian, and reads back as a number", () => {
+    fc.assert(
+      fc.property(fc.bigInt(-(2n ** 63n), 2n ** 63n - 1n), (number) => {
+        const parsed = parseValue({ int64: String(number) }, null);
+        expect(parsed.int64).toBe(true);
+        expect(parsed.value.readBigInt64BE()).toBe(number);
+        expect(json(renderValue(parsed.value, true))).toEqual({ int64: String(number) });
+      }),
+    );
+  });
+
+  test("int64 takes canonical decimal strings within 64 bits only", () => {
+    for (const int64 of ["9223372036854775808", "-9223372036854775809", "01", "-0", "1.0", "", 1]) {
+      expect(() => parseValue({ int64 }, null), String(int64)).toThrow();
+    }
+  });
+});

@@ -1,0 +1,253 @@
+/**
+ * One row: GET, HEAD, PUT, POST, PATCH, DELETE `/v1/tables/{table}/rows/{key}` (rest-api section 3).
+ */
+import type { FastifyReply, FastifyRequest } from "fastify";
+import { DatabaseError } from "@stele/shared/errors.ts";
+import type { Version } from "@stele/shared/ids.ts";
+import type { Conditions, Mutation, RowWrite, WriteResult } from "@stele/shared/row-operations.ts";
+import type { CallLimits, ServedBy } from "../operations.ts";
+import { renderBytes, renderValue } from "./bytes-json.ts";
+import { renderColumn } from "./column-name.ts";
+import { namesVersion, parseConditions } from "./conditions.ts";
+import { idempotencyKeyOf, withIdempotency } from "./idempotency.ts";
+import type { WriteMethod } from "./idempotency.ts";
+import { ROW_TIMEOUT_MS } from "./limits.ts";
+import { parsePatchBody } from "./patch-body.ts";
+import {
+  FRESHNESS_PARAMETERS,
+  NEWEST_OF_ALL,
+  SHAPE_PARAMETERS,
+  checkFreshness,
+  readOptionsOfQuery,
+} from "./read-options.ts";
+import { servedByHeaders } from "./reply-writer.ts";
+import { limitsOf, queryOf, rawQueryOf } from "./rest-context.ts";
+import type { Handler, RestContext } from "./rest-context.ts";
+import type { Route } from "./route.ts";
+import { parseRowBody } from "./row-body.ts";
+import { renderRow } from "./row-json.ts";
+import { keyOf, tableOf } from "./row-path.ts";
+
+const PATH = "/v1/tables/{table}/rows/{key}";
+const READ_QUERY: ReadonlySet<string> = new Set([
+  "enc",
+  ...SHAPE_PARAMETERS,
+  ...FRESHNESS_PARAMETERS,
+  "timeout",
+]);
+const WRITE_QUERY: ReadonlySet<string> = new Set(["enc", "timeout"]);
+
+export function rowRoutes(context: RestContext): readonly Route[] {
+  const write = { path: PATH, query: WRITE_QUERY, effect: "write" } as const;
+  return [
+    {
+      op: "row_get",
+      methods: ["GET", "HEAD"],
+      path: PATH,
+      summary: "Read a row",
+      query: READ_QUERY,
+      body: "none",
+      effect: "read",
+      handler: (request, reply) => getRow(context, request, reply),
+    },
+    {
+      ...write,
+      op: "row_put",
+      methods: ["PUT"],
+      summary: "Replace a whole row with its history",
+      body: "json",
+      handler: writer(context, "PUT", putRow),
+    },
+    {
+      ...write,
+      op: "row_post",
+      methods: ["POST"],
+      summary: "Create a row; never overwrites",
+      body: "json",
+      handler: writer(context, "POST", postRow),
+    },
+    {
+      ...write,
+      op: "row_patch",
+      methods: ["PATCH"],
+      summary: "Apply a list of mutations to a row, all or nothing",
+      body: "json",
+      handler: writer(context, "PATCH", patchRow),
+    },
+    {
+      ...write,
+      op: "row_delete",
+      methods: ["DELETE"],
+      summary: "Remove a row",
+      body: "none",
+      handler: (request, reply) => deleteRow(context, request, reply),
+    },
+  ];
+}
+
+async function getRow(
+  context: RestContext,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Promise<void> {
+  const query = rawQueryOf(request) === "" ? null : queryOf(request, READ_QUERY);
+  const table = tableOf(request);
+  const key = keyOf(request, query);
+  const limits = limitsOf(context, reply, query, ROW_TIMEOUT_MS);
+  const conditions = parseConditions(request.raw.headers);
+  if (query !== null) checkFreshness(query, request.raw.headers);
+  const options = query === null ? NEWEST_OF_ALL : readOptionsOfQuery(query);
+  const { row, servedBy } = await context.rows.read(table, key, options.projection, limits);
+  const headers = servedByHeaders(servedBy);
+  if (row === null) {
+    context.replies.problem(
+      reply,
+      { code: "ROW_NOT_FOUND", detail: "there is no such row" },
+      headers,
+    );
+    return;
+  }
+  headers.push("Cache-Control", "no-cache", "ETag", `"${row.version}"`);
+  if (isUnchanged(conditions, row.version)) {
+    context.replies.empty(reply, 304, headers);
+    return;
+  }
+  context.replies.json(reply, 200, renderRow(row, options.view), headers);
+}
+
+/**
+ * Whether a conditional read needs no body: 304. Throws 412 where `If-Match` names other versions. Both
+ * are judged only when there is something to read (RFC 9110 section 13.2.1).
+ */
+export function isUnchanged(conditions: Conditions, version: Version): boolean {
+  const { ifMatch, ifNoneMatch } = conditions;
+  if (ifMatch !== null && !namesVersion(ifMatch, version)) {
+    const detail = `the row is at version ${version}`;
+    throw new DatabaseError({ code: "VERSION_MISMATCH", detail, version });
+  }
+  return ifNoneMatch !== null && namesVersion(ifNoneMatch, version);
+}
+
+interface Written {
+  readonly key: Buffer;
+  readonly result: WriteResult;
+  readonly servedBy: ServedBy;
+}
+
+interface RowBodyCall {
+  /** The write that a body means, without its Idempotency-Key. */
+  readonly writeOf: (body: unknown, key: Buffer, conditions: Conditions) => RowWrite;
+  readonly reply: (context: RestContext, reply: FastifyReply, written: Written) => void;
+}
+
+const putRow: RowBodyCall = {
+  writeOf: (body, key, conditions) => rowWrite(key, conditions, replacing(parseRowBody(body, key))),
+  reply: (context, reply, { key, result, servedBy }) => {
+    const status = result.createdRow ? 201 : 200;
+    context.replies.json(
+      reply,
+      status,
+      renderWritten(key, result),
+      writtenHeaders(result, servedBy),
+    );
+  },
+};
+
+const postRow: RowBodyCall = {
+  writeOf: (body, key, conditions) =>
+    rowWrite(key, { ...conditions, absent: true }, parseRowBody(body, key)),
+  reply: (context, reply, { key, result, servedBy }) =>
+    context.replies.json(reply, 201, renderWritten(key, result), writtenHeaders(result, servedBy)),
+};
+
+const patchRow: RowBodyCall = {
+  writeOf: (body, key, conditions) => ({
+    ...parsePatchBody(body),
+    key,
+    conditions,
+    idempotency: null,
+  }),
+  reply: (context, reply, { key, result, servedBy }) =>
+    context.replies.json(reply, 200, renderPatched(key, result), writtenHeaders(result, servedBy)),
+};
+
+function writer(context: RestContext, method: WriteMethod, call: RowBodyCall): Handler {
+  return async (request, reply) => {
+    const query = rawQueryOf(request) === "" ? null : queryOf(request, WRITE_QUERY);
+    const table = tableOf(request);
+    const key = keyOf(request, query);
+    const limits = limitsOf(context, reply, query, ROW_TIMEOUT_MS);
+    const conditions = parseConditions(request.raw.headers);
+    const idempotencyKey = idempotencyKeyOf(request.raw.headers);
+    const body = await context.bodies.json(request, reply, limits);
+    const write = withIdempotency(call.writeOf(body, key, conditions), method, idempotencyKey);
+    const { result, servedBy } = await context.rows.write(table, write, limits);
+    call.reply(context, reply, { key, result, servedBy });
+  };
+}
+
+async function deleteRow(
+  context: RestContext,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Promise<void> {
+  const query = rawQueryOf(request) === "" ? null : queryOf(request, WRITE_QUERY);
+  const table = tableOf(request);
+  const key = keyOf(request, query);
+  const limits: CallLimits = limitsOf(context, reply, query, ROW_TIMEOUT_MS);
+  const conditions = parseConditions(request.raw.headers);
+  const write = withIdempotency(
+    rowWrite(key, conditions, [{ kind: "delete-row" }]),
+    "DELETE",
+    idempotencyKeyOf(request.raw.headers),
+  );
+  const { result, servedBy } = await context.rows.write(table, write, limits);
+  context.replies.empty(reply, 204, deletedHeaders(result, servedBy));
+}
+
+/** A write without predicate and key. */
+export function rowWrite(
+  key: Buffer,
+  conditions: Conditions,
+  mutations: readonly Mutation[],
+): RowWrite {
+  return { key, conditions, predicate: null, mutations, otherwise: [], idempotency: null };
+}
+
+/** The mutations that leave a row with these cells only. */
+export function replacing(cells: readonly Mutation[]): readonly Mutation[] {
+  return [{ kind: "delete-row" }, ...cells];
+}
+
+export function renderWritten(key: Buffer, result: WriteResult): string {
+  return `{"key":${renderBytes(key)},"version":${renderVersion(result.version)}}`;
+}
+
+export function renderPatched(key: Buffer, result: WriteResult): string {
+  const columns = result.computed
+    .map(({ column, value, int64 }) => {
+      return `${renderColumn(column.family, column.qualifier)}:${renderValue(value, int64)}`;
+    })
+    .join();
+  const version = renderVersion(result.version);
+  const { matched } = result;
+  return `{"key":${renderBytes(key)},"version":${version},"matched":${matched},"columns":{${columns}}}`;
+}
+
+function renderVersion(version: Version | null): string {
+  return version === null ? "null" : `"${version}"`;
+}
+
+/** With the row's new version as ETag. */
+export function writtenHeaders(result: WriteResult, servedBy: ServedBy): string[] {
+  const headers = deletedHeaders(result, servedBy);
+  if (result.version !== null) headers.push("ETag", `"${result.version}"`);
+  return headers;
+}
+
+export function deletedHeaders(result: WriteResult, servedBy: ServedBy): string[] {
+  const headers = servedByHeaders(servedBy);
+  headers.push("Cache-Control", "no-store");
+  if (result.replayed) headers.push("Stele-Replayed", "true");
+  return headers;
+}
