@@ -58,7 +58,7 @@ export function onStaleLeader(state: RaftState, message: Append | Heartbeat | Sn
 function appendEntries(state: RaftState, append: Append): AppendReply["outcome"] {
   const { log } = state;
   if (append.prevIndex < log.commit) return { kind: "accepted", match: log.commit };
-  if (!log.matches(append.prevIndex, append.prevTerm)) {
+  if (!log.matches(append.prevIndex, append.prevTerm) || awaitsSnapshot(state)) {
     return refuse(state, append);
   }
   const firstNew = append.entries.findIndex((entry) => !log.matches(entry.index, entry.term));
@@ -75,6 +75,11 @@ function appendEntries(state: RaftState, append: Append): AppendReply["outcome"]
   const match = logIndex(append.prevIndex + append.entries.length);
   log.commitTo(Math.min(append.commit, match));
   return { kind: "accepted", match };
+}
+
+/** Without a state and a config to begin with, entries mean nothing. */
+function awaitsSnapshot(state: RaftState): boolean {
+  return state.config.voters.length === 0;
 }
 
 /** Names the last place where the two logs may agree, so that both sides skip whole terms. */

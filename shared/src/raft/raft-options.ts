@@ -33,9 +33,15 @@ export interface RaftOptions {
 
 export interface RaftInitialState {
   readonly hardState: HardState;
-  /** The last entry that is compacted away; (0, 0) for a whole log. */
+  /**
+   * The last entry that is compacted away. A group must begin behind (1, 1) or later if replicas
+   * are to join it: one that starts with nothing, at (0, 0), has to be sent the state first.
+   */
   readonly truncated: LogPosition;
-  /** Ascending; the first is the one in force at or below the truncated index. */
+  /**
+   * Ascending; the first is the one in force at or below the truncated index. `EMPTY_CONFIG` for a
+   * replica that waits for its first snapshot: it takes no entries before.
+   */
   readonly configs: readonly IndexedConfig[];
   /** Durable, consecutive, right behind the truncated index. */
   readonly entries: readonly EntryInfo[];

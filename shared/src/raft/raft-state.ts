@@ -11,7 +11,7 @@
  * S3. A promise to a leader ends by time alone: nothing that a replica hears shortens it.
  */
 import { assert, must } from "../assert.ts";
-import { term as asTerm } from "../ids.ts";
+import { logIndex, term as asTerm } from "../ids.ts";
 import type { ReplicaId, Term } from "../ids.ts";
 import { ConfigHistory } from "./config-history.ts";
 import { isSoleVoter, isVoter } from "./group-config.ts";
@@ -144,9 +144,17 @@ export class RaftState {
     return this.promiseLeft > 0 || this.role.kind === "leader";
   }
 
-  /** Whether the replica may campaign at all. */
+  /**
+   * Whether the replica may campaign. One that an uncommitted config leaves out still must: it may
+   * hold entries without which nobody else is elected (dissertation, section 4.2.2). It does not
+   * count itself, and steps down once that config is committed.
+   */
   isPromotable(): boolean {
-    return isVoter(this.config, this.self) && this.pendingSnapshot === null;
+    if (this.pendingSnapshot !== null) return false;
+    const { index, config } = this.configs.current;
+    if (isVoter(config, this.self) || index <= this.log.commit) return isVoter(config, this.self);
+    const before = this.configs.at(logIndex(index - 1));
+    return before !== undefined && isVoter(before.config, this.self);
   }
 
   /** Before this a leader may not know all that is committed (Raft paper, section 8). */
@@ -195,9 +203,10 @@ export class RaftState {
   /** A promise lives in memory only, so after a start it must be assumed. */
   #mayHavePromised(initial: RaftInitialState): boolean {
     if (initial.freshReplica) return false;
+    // A log opens with its first leader's empty entry, so no later config has index 0 or 1.
     const everAlone =
       this.configs.all.length === 1 &&
-      this.configs.current.index === 0 &&
+      this.configs.current.index <= 1 &&
       isSoleVoter(this.config, this.self);
     return !everAlone;
   }

@@ -13,7 +13,7 @@ import { assert } from "../assert.ts";
 import type { LogIndex, ReplicaId, Term } from "../ids.ts";
 import { campaignSoon, countDurableVote, leaderUnreachable, tickElection } from "./candidate.ts";
 import type { IndexedConfig } from "./config-history.ts";
-import type { ConfigTarget } from "./group-config.ts";
+import type { ConfigTarget, GroupConfig } from "./group-config.ts";
 import {
   advanceCommit,
   onSnapshotDone,
@@ -89,6 +89,15 @@ export class Raft {
 
   get lastIndex(): LogIndex {
     return this.#state.log.lastIndex;
+  }
+
+  /** The config in force, committed or not. */
+  get config(): GroupConfig {
+    return this.#state.config;
+  }
+
+  get configIndex(): LogIndex {
+    return this.#state.configs.current.index;
   }
 
   /** One unit of time passed. */

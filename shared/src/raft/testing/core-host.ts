@@ -48,14 +48,21 @@ export function configOf(
   });
 }
 
-export function emptyDisk(config: GroupConfig = EMPTY_CONFIG): Disk {
+/** A replica of a group that begins with `config` behind entry (`start`, `start`). */
+export function emptyDisk(config: GroupConfig, start = 0): Disk {
+  const index = logIndex(start);
   return {
-    hardState: { term: term(0), vote: null, commit: logIndex(0) },
-    truncated: { index: logIndex(0), term: term(0) },
-    configs: [{ index: logIndex(0), config }],
+    hardState: { term: term(start), vote: null, commit: index },
+    truncated: { index, term: term(start) },
+    configs: [{ index, config }],
     entries: [],
-    applied: logIndex(0),
+    applied: index,
   };
+}
+
+/** A replica that waits for its first snapshot. */
+export function waitingDisk(): Disk {
+  return emptyDisk(EMPTY_CONFIG);
 }
 
 /** An entry with a command, or with nothing for `""`. */
