@@ -1,9 +1,9 @@
 /**
  * How fast calls and replies of single rows are encoded and decoded.
- * Run: node_modules/.bin/vitest bench --run shared/src/wire/row-calls.bench.ts
+ * Run: node shared/src/wire/row-calls.bench.ts
  */
-import { bench, describe } from "vitest";
 import type { TabletId, Version } from "../ids.ts";
+import { measureCalls } from "../measure-calls.bench.ts";
 import { NO_CONDITIONS } from "../row-operations.ts";
 import { decodeRowCall, encodeRowCall } from "./row-calls.ts";
 import type { RowCall } from "./row-calls.ts";
@@ -89,16 +89,13 @@ for (const [name, call] of [
   ["a read of one key", readCall],
 ] as const) {
   const bytes = encodeRowCall(call);
-  describe(`${name} (${bytes.length} bytes)`, () => {
-    bench("encode", () => void encodeRowCall(call));
-    bench("decode", () => void decodeRowCall(bytes));
-  });
+  measureCalls(`encode ${name} (${bytes.length} bytes)`, () => encodeRowCall(call));
+  measureCalls(`decode ${name}`, () => decodeRowCall(bytes));
 }
 
 for (const reply of [written, read]) {
   const bytes = encodeRowReply(reply);
-  describe(`the reply "${reply.kind}" of one row (${bytes.length} bytes)`, () => {
-    bench("encode", () => void encodeRowReply(reply));
-    bench("decode", () => void decodeRowReply(bytes));
-  });
+  const name = `the reply "${reply.kind}" of one row`;
+  measureCalls(`encode ${name} (${bytes.length} bytes)`, () => encodeRowReply(reply));
+  measureCalls(`decode ${name}`, () => decodeRowReply(bytes));
 }

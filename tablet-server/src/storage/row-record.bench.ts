@@ -1,9 +1,9 @@
 /**
  * How fast rows are encoded, opened, decoded, changed and copied into replies.
- * Run: node_modules/.bin/vitest bench --run tablet-server/src/storage/row-record.bench.ts
+ * Run: node tablet-server/src/storage/row-record.bench.ts
  */
-import { bench, describe } from "vitest";
 import type { TableId, TabletId, Version } from "@stele/shared/ids.ts";
+import { measureCalls } from "@stele/shared/measure-calls.bench.ts";
 import { NO_CONDITIONS } from "@stele/shared/row-operations.ts";
 import type { RowWrite } from "@stele/shared/row-operations.ts";
 import type { TableSchema } from "@stele/shared/tablet-descriptor.ts";
@@ -60,61 +60,61 @@ function ready(columns: { family: string; qualifier: Buffer | null }[] | null): 
   return result.projection;
 }
 
-for (const columns of [1, 10, 1000]) {
+function setOneCell(): RowWrite {
+  const column = { family: "d", qualifier: Buffer.from("column00000") };
+  const value = Buffer.alloc(20, "w");
+  return {
+    key: KEY,
+    conditions: NO_CONDITIONS,
+    predicate: null,
+    mutations: [{ kind: "set", column, value, int64: false, timestamp: null }],
+    otherwise: [],
+    idempotency: null,
+  };
+}
+
+function measureRow(columns: number): void {
   const row = rowOf(columns, 20);
   const record = encodeRowRecord(KEY, row);
   const everything = ready(null);
   const one = ready([{ family: "d", qualifier: Buffer.from("column00000") }]);
-  const write: RowWrite = {
-    key: KEY,
-    conditions: NO_CONDITIONS,
-    predicate: null,
-    mutations: [
-      {
-        kind: "set",
-        column: { family: "d", qualifier: Buffer.from("column00000") },
-        value: Buffer.alloc(20, "w"),
-        int64: false,
-        timestamp: null,
-      },
-    ],
-    otherwise: [],
-    idempotency: null,
-  };
+  const write = setOneCell();
   const version = (row.version + 1) as Version;
+  const evaluate = () => evaluateWrite(decodeRowRecord(KEY, record), write, version, SCHEMA);
+  const evaluation = evaluate();
+  if (evaluation.kind !== "applied") throw new Error("the write did nothing");
 
-  describe(`a row of ${columns} columns with values of 20 bytes (${record.length} bytes)`, () => {
-    bench("encode", () => void encodeRowRecord(KEY, row));
-    bench("open: checksum and families", () => void openRowRecord(KEY, record));
-    bench("decode all cells", () => void decodeRowRecord(KEY, record));
-    bench("copy all newest cells into a reply", () => {
-      new ProjectedRows(everything).addScanned(KEY, record);
-    });
-    bench("copy one column into a reply", () => {
-      new ProjectedRows(one).addScanned(KEY, record);
-    });
-    bench("decode, set one cell, make the effect", () => {
-      evaluateWrite(decodeRowRecord(KEY, record), write, version, SCHEMA);
-    });
-    const evaluation = evaluateWrite(decodeRowRecord(KEY, record), write, version, SCHEMA);
-    if (evaluation.kind !== "applied") throw new Error("the write did nothing");
-    bench(`apply the effect (${evaluation.effect.kind})`, () => {
-      applyEffect(record, evaluation.effect);
-    });
-  });
+  process.stdout.write(`a row of ${columns} columns, values of 20 bytes: ${record.length} bytes\n`);
+  measureCalls("encode", () => encodeRowRecord(KEY, row));
+  measureCalls("open: checksum and families", () => openRowRecord(KEY, record));
+  measureCalls("decode all cells", () => decodeRowRecord(KEY, record));
+  measureCalls("copy the newest cells into a reply", () =>
+    new ProjectedRows(everything).addScanned(KEY, record),
+  );
+  measureCalls("copy one column into a reply", () =>
+    new ProjectedRows(one).addScanned(KEY, record),
+  );
+  measureCalls("decode, set one cell, make the effect", evaluate);
+  measureCalls(`apply the effect (${evaluation.effect.kind})`, () =>
+    applyEffect(record, evaluation.effect),
+  );
 }
 
-describe("a scan's reply of 100 rows of 10 columns", () => {
+function measureScan(): void {
   const record = encodeRowRecord(KEY, rowOf(10, 20));
   const projection = ready(null);
   const project = () => {
     const rows = new ProjectedRows(projection, 64 * 1024);
     for (let row = 0; row < 100; row++) rows.addScanned(KEY, record);
-    return Buffer.concat(rows.scanReply(SERVED, null));
+    return rows.scanReply(SERVED, null);
   };
-  const bytes = project();
+  const bytes = Buffer.concat(project());
   const reply = decodeRowReply(bytes);
-  bench("copied from records", () => void project());
-  bench("decoded by the front-end", () => void decodeRowReply(bytes));
-  bench("encoded from row objects", () => void encodeRowReply(reply));
-});
+  process.stdout.write("a scan's reply of 100 rows of 10 columns\n");
+  measureCalls("copied from records", project);
+  measureCalls("decoded by the front-end", () => decodeRowReply(bytes));
+  measureCalls("encoded from row objects", () => encodeRowReply(reply));
+}
+
+for (const columns of [1, 10, 1000]) measureRow(columns);
+measureScan();
