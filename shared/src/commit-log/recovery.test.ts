@@ -3,6 +3,7 @@ import { beforeEach, describe, expect, test } from "vitest";
 import { SeededRandom } from "../random.ts";
 import { LogFailedError, LogRefusedError } from "./commit-log.ts";
 import type { CommitLog, OpenedLog } from "./commit-log.ts";
+import type { LogDirectory } from "./disk.ts";
 import { batchBytes, encodeBatch } from "./batch-codec.ts";
 import { BATCH_HEADER_BYTES, SEGMENT_HEADER, TABLE_ROW_BYTES, segmentName } from "./log-format.ts";
 import { FOREIGN_ID, OWN_ID, entries, entry, hardState, ownerOf } from "./log-samples.ts";
@@ -23,10 +24,11 @@ interface Batch {
 }
 
 let disk: MemoryLogDisk;
+let directory: LogDirectory;
 let batches: Batch[];
 
 function open(serverId = OWN_ID): Promise<OpenedLog> {
-  const directory = disk.openDirectory();
+  directory = disk.openDirectory();
   const random = new SeededRandom(5);
   return openCommitLog({ directory, serverId, random, segmentBytes: SEGMENT_BYTES });
 }
@@ -147,6 +149,15 @@ describe("the last batch, when nothing shows that it was acknowledged, is torn",
     cut(ACTIVE, batch(24).start + 20);
     await expectTorn(24);
   });
+
+  test("if only one tick passed since it was written", async () => {
+    const { log } = await open();
+    const { lsn, end } = await appendBatch(log);
+    log.noteIdle();
+    await directory.list();
+    disk.flipBit(ACTIVE, end - 100);
+    await expectTorn(lsn);
+  });
 });
 
 describe("a batch that was acknowledged is damaged, not torn", () => {
@@ -160,6 +171,25 @@ describe("a batch that was acknowledged is damaged, not torn", () => {
     await markIdle();
     zero(ACTIVE, batch(24).start, batch(24).start + 512);
     await expectDamage({ from: 24, to: 25 }, 3, null);
+  });
+
+  test.each([
+    [
+      "two idle ticks",
+      async (log: CommitLog) => {
+        log.noteIdle();
+        log.noteIdle();
+        // The marker is written in front of any later call (D1).
+        await directory.list();
+      },
+    ],
+    ["a clean close", (log: CommitLog) => log.close()],
+  ])("if a marker follows, which %s wrote", async (_name, finish) => {
+    const { log } = await open();
+    const { lsn } = await appendBatch(log);
+    await finish(log);
+    disk.flipBit(ACTIVE, batch(lsn).end - 100);
+    await expectDamage({ from: lsn, to: lsn + 1 }, 3, [ownerOf(lsn)]);
   });
 
   test("if a batch follows: a flipped bit of the payload", async () => {
@@ -267,7 +297,7 @@ describe("the start is refused", () => {
 
   test("with an empty directory, if the caller knows that there was a log", async () => {
     for (const name of disk.fileNames()) disk.loseFile(name);
-    const directory = disk.openDirectory();
+    directory = disk.openDirectory();
     const random = new SeededRandom(5);
     const opening = openCommitLog({ directory, serverId: OWN_ID, random, whenEmpty: "refuse" });
     await expect(opening).rejects.toThrow(LogRefusedError);
