@@ -8,6 +8,7 @@
  */
 import { Level } from "level";
 import type { Clock } from "../clock.ts";
+import { syncDirectory } from "../process/sync-directory.adapter.ts";
 import { StoreFailedError, StoreRefusedError } from "./checkpoint-store.ts";
 import type {
   CheckpointStore,
@@ -16,12 +17,7 @@ import type {
   StoreRange,
   StoreSnapshot,
 } from "./checkpoint-store.ts";
-import {
-  listLevelLogs,
-  noteDamage,
-  prepareLevelDirectory,
-  syncDirectory,
-} from "./level-directory.adapter.ts";
+import { listLevelLogs, noteDamage, prepareLevelDirectory } from "./level-directory.adapter.ts";
 import { codeOf, messageOf, readErrorOf } from "./level-handle.adapter.ts";
 import type { LevelHandle } from "./level-handle.adapter.ts";
 import { LevelWalks } from "./level-walks.adapter.ts";

@@ -9,6 +9,7 @@
  */
 import { mkdir, open, readdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
+import { syncDirectory } from "../process/sync-directory.adapter.ts";
 import { StoreRefusedError } from "./checkpoint-store.ts";
 
 const LOG = /^(\d+)\.log$/;
@@ -65,13 +66,4 @@ export async function noteDamage(directory: string, detail: string): Promise<voi
     await file.close();
   }
   await syncDirectory(directory);
-}
-
-export async function syncDirectory(directory: string): Promise<void> {
-  const handle = await open(directory);
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
 }

@@ -1,0 +1,31 @@
+/**
+ * An address book that outlives its process. It only saves finding the cluster anew, so a damaged file
+ * is left behind with a warning.
+ */
+import type { Log } from "../log.ts";
+import { AddressBook, addressEntries } from "./address-book.ts";
+import type { AddressEntry } from "./address-book.ts";
+import { DamagedFileError, DurableJsonFile } from "./durable-json-file.adapter.ts";
+
+export interface AddressBookFile {
+  readonly book: AddressBook;
+  /** Resolves when everything merged so far is durable. */
+  merge(entries: readonly AddressEntry[]): Promise<void>;
+}
+
+export async function openAddressBook(path: string, log: Log): Promise<AddressBookFile> {
+  const file = new DurableJsonFile(path, addressEntries);
+  const book = new AddressBook();
+  try {
+    book.merge((await file.read()) ?? []);
+  } catch (error) {
+    if (!(error instanceof DamagedFileError)) throw error;
+    log.warn({ error }, "the address book is damaged; starting with an empty one");
+  }
+  return {
+    book,
+    merge: async (entries) => {
+      if (book.merge(entries)) await file.write(book.entries());
+    },
+  };
+}
