@@ -75,7 +75,8 @@ export class Applier {
     portions.forEach((portion, at) => {
       const batch = batches[at];
       if (batch === undefined) return;
-      const { replica, last: position } = portion;
+      const { replica } = portion;
+      const position = coveredPosition(portion, batch, must(commands[at], "commands"));
       for (const operation of batch?.operations ?? []) operations.push(operation);
       const machineState = must(replica.machine, "machine").encodeState();
       const { replicaId, tabletId } = replica;
@@ -88,6 +89,7 @@ export class Applier {
       batch?.written();
       portion.replica.appliedTo(position);
       this.#parts.applied(portion.replica);
+      this.enqueue(portion.replica);
     }
   }
 
@@ -157,6 +159,22 @@ export class Applier {
       return undefined;
     }
   }
+}
+
+/** How far the batch goes; what it leaves is given back to the replica. */
+function coveredPosition(
+  { replica, last }: Portion,
+  batch: AppliedBatch | null,
+  commands: readonly CommittedCommand[],
+): LogPosition {
+  const stopAt = batch?.stopAt;
+  if (stopAt === undefined || stopAt === last.index) return last;
+  const command = must(
+    commands.find(({ index }) => index === stopAt),
+    "a machine stops at one of its commands",
+  );
+  replica.giveBack(last.index, command.index);
+  return command;
 }
 
 const EMPTY = Buffer.alloc(0);

@@ -270,6 +270,16 @@ export class Replica implements Group {
     return { first, last: last as LogIndex };
   }
 
+  /** The machine applied only up to `to` of what was taken up to `taken`. */
+  giveBack(taken: LogIndex, to: LogIndex): void {
+    if (this.#installing) return;
+    assert(this.#handedOut === taken && to < taken, "only the last portion can be given back");
+    for (let index = to + 1; index <= taken; index++) {
+      this.#unappliedBytes += this.log.bytesOf(index);
+    }
+    this.#handedOut = to;
+  }
+
   /** Everything up to `position` is applied and readable. */
   appliedTo(position: LogPosition): void {
     if (this.#installing) return;

@@ -23,6 +23,11 @@ export interface CommittedCommand {
 }
 
 export interface AppliedBatch {
+  /**
+   * The last command that the operations cover, when the machine wants the store as it is right behind it
+   * in `written`; the rest is handed to the next `apply`. Absent: all of them.
+   */
+  readonly stopAt?: LogIndex;
   readonly operations: readonly StoreOperation[];
   /** Called when the batch is in the store: reads see it, so waiting callers may be answered. */
   written(): void;
