@@ -11,20 +11,18 @@ import type { IncomingMessage } from "node:http";
 import { Readable } from "node:stream";
 import type { FastifyInstance } from "fastify";
 import { Agent, request as httpRequest } from "undici";
-import type { CancelTimer, Clock } from "../clock.ts";
+import type { Clock } from "../clock.ts";
 import { DatabaseError } from "../errors.ts";
-import { decodeErrorBody } from "../wire/error-body.ts";
 import { ChannelFailure } from "./channel-contract.ts";
 import { encodeFrame } from "./frame.ts";
-import { FRAMES_MEDIA_TYPE, framesOf } from "./frame-stream.ts";
-import type { StreamHandler } from "./frame-stream.ts";
+import { failureOfReply, FRAMES_MEDIA_TYPE, framesOf, STREAM_IDLE_MS } from "./frame-stream.ts";
+import type { FrameStreams, StreamHandler, StreamOptions } from "./frame-stream.ts";
 import { CLIENT_KEEP_ALIVE_MS, CONNECT_TIMEOUT_MS } from "./http-exchange.adapter.ts";
 import { identityHeaders } from "./internal-auth.ts";
 import type { ClusterIdentity } from "./internal-auth.ts";
 import { answerToError } from "./rpc-route.ts";
 import type { RouteEnvironment } from "./rpc-route.ts";
-
-export const STREAM_IDLE_MS = 10_000;
+import { Watchdog } from "./watchdog.ts";
 
 /** A receiver that answered early lets the sender notice for so long before it cuts the connection. */
 const EARLY_ANSWER_MS = 2_000;
@@ -38,16 +36,8 @@ const CONNECT_ERRORS: ReadonlySet<unknown> = new Set([
   "UND_ERR_CONNECT_TIMEOUT",
 ]);
 
-export interface StreamOptions {
-  /** Between two frames taken by the network. */
-  readonly idleMs?: number;
-  /** From the last frame to the answer. */
-  readonly answerMs: number;
-  readonly signal?: AbortSignal;
-}
-
 /** The sending end, one per process. */
-export class FrameStreamClient {
+export class FrameStreamClient implements FrameStreams {
   readonly #clock: Clock;
   readonly #identity: ClusterIdentity;
   readonly #agent = new Agent({
@@ -63,11 +53,6 @@ export class FrameStreamClient {
     this.#identity = identity;
   }
 
-  /**
-   * Sends the frames to `path` of the process at `url` and returns the receiver's result. An error of
-   * `frames` itself is passed on, and the receiver sees a cut stream. Throws `ChannelFailure` and the
-   * receiver's `DatabaseError`.
-   */
   async sendStream(
     url: string,
     path: string,
@@ -94,7 +79,7 @@ export class FrameStreamClient {
       });
       const reply = Buffer.from(await body.arrayBuffer());
       if (statusCode === 200) return reply;
-      throw refusalOf(statusCode, reply, path);
+      throw failureOfReply(statusCode, reply, path);
     } catch (error) {
       throw outgoing.failure ?? failureOf(error);
     } finally {
@@ -165,45 +150,6 @@ class OutgoingFrames {
   }
 }
 
-/** Calls `expired` when it was not touched for its limit; one timer however often it is touched. */
-class Watchdog {
-  readonly #clock: Clock;
-  readonly #expired: () => void;
-  #limitMs: number;
-  #touchedMs: number;
-  #cancel: CancelTimer;
-
-  constructor(clock: Clock, limitMs: number, expired: () => void) {
-    this.#clock = clock;
-    this.#limitMs = limitMs;
-    this.#expired = expired;
-    this.#touchedMs = clock.monotonicMs();
-    this.#cancel = clock.after(limitMs, () => this.#check());
-  }
-
-  touch(): void {
-    this.#touchedMs = this.#clock.monotonicMs();
-  }
-
-  /** Another limit from now on. */
-  restart(limitMs: number): void {
-    this.stop();
-    this.touch();
-    this.#limitMs = limitMs;
-    this.#cancel = this.#clock.after(limitMs, () => this.#check());
-  }
-
-  stop(): void {
-    this.#cancel();
-  }
-
-  #check(): void {
-    const leftMs = this.#touchedMs + this.#limitMs - this.#clock.monotonicMs();
-    if (leftMs <= 0) this.#expired();
-    else this.#cancel = this.#clock.after(leftMs, () => this.#check());
-  }
-}
-
 /**
  * The body in chunks. The iterator of the request is not closed on the way out: that would cut the
  * connection before the answer is sent.
@@ -232,14 +178,6 @@ function cutLater(request: IncomingMessage, clock: Clock): void {
   const cancel = clock.after(EARLY_ANSWER_MS, () => request.destroy());
   request.on("close", cancel);
   request.resume();
-}
-
-function refusalOf(status: number, reply: Buffer, path: string): Error {
-  const error = decodeErrorBody(reply);
-  if (error !== null) return error;
-  const detail = `${path} answered with status ${status}`;
-  if (status === 403) return new ChannelFailure("rejected", "no", detail);
-  return new ChannelFailure("broken", "maybe", detail);
 }
 
 function failureOf(error: unknown): Error {

@@ -1,0 +1,163 @@
+/**
+ * One exchange over a `MemoryNetwork`. It draws a fate for the request and for each piece of the reply.
+ */
+import type { ClientGone, ExchangeEvents, ExchangeRequest, ReplySink } from "./exchange.ts";
+import type { MemoryConversation, MemoryHost } from "./memory-network.ts";
+import { RAFT_PATHS } from "./raft-transport.ts";
+
+/** How long a connection to a process behind a partition is tried. */
+const CONNECT_TIMEOUT_MS = 2_000;
+
+/** Of a connection whose message is lost, so many are connections still to be made. */
+const CONNECTING_SHARE = 0.5;
+
+const NO_BYTES = Buffer.alloc(0);
+const REPEATABLE: ReadonlySet<string> = new Set(Object.values(RAFT_PATHS));
+const NOWHERE: ReplySink = { answer: () => {}, write: () => {}, end: () => {} };
+
+export class MemoryExchange implements MemoryConversation {
+  readonly #client: MemoryHost;
+  readonly #request: ExchangeRequest;
+  readonly #events: ExchangeEvents;
+  #server: MemoryHost | null = null;
+  /** Pieces of the reply on their way, in order. */
+  #pieces: (() => void)[] = [];
+  #clientOpen = true;
+  #serverOpen = false;
+  /** Nothing passes to the client any more, and it is not told. */
+  #stalled = false;
+  #headSent = false;
+  #gone: ClientGone = () => {};
+
+  constructor(client: MemoryHost, request: ExchangeRequest, events: ExchangeEvents) {
+    this.#client = client;
+    this.#request = request;
+    this.#events = events;
+  }
+
+  start(): void {
+    const { network, url, clock } = this.#client;
+    const server = network.hostAt(this.#request.url);
+    const delayMs = network.delayMs(url, this.#request.url);
+    this.#client.join(this);
+    if (delayMs === null) {
+      if (!network.draw(CONNECTING_SHARE)) return;
+      clock.after(CONNECT_TIMEOUT_MS, () => this.#fail("refused", "no", "connecting timed out"));
+    } else if (server === null) {
+      clock.after(delayMs, () => this.#fail("refused", "no", "connection refused"));
+    } else {
+      this.#server = server;
+      server.join(this);
+      server.clock.after(delayMs, () => this.#arrive(server));
+      if (network.draw(network.faults.breakage)) this.#breakConnection();
+    }
+  }
+
+  /** The client gives up. */
+  abort(): void {
+    this.#clientOpen = false;
+    this.#client.leave(this);
+    this.#tellServer();
+  }
+
+  lose(url: string): void {
+    const { network } = this.#client;
+    if (url === this.#client.url) {
+      this.abort();
+    } else {
+      this.#serverOpen = false;
+      const delayMs = network.delayMs(url, this.#client.url);
+      if (delayMs === null || this.#stalled) return;
+      this.#client.clock.after(delayMs, () => this.#fail("broken", "maybe", "connection reset"));
+    }
+  }
+
+  #arrive(server: MemoryHost): void {
+    const { network } = this.#client;
+    if (!this.#clientOpen || network.hostAt(server.url) !== server) return;
+    const { path, body, headers = {} } = this.#request;
+    this.#serverOpen = true;
+    const handler = server.handlerOf(path);
+    if (handler === null) {
+      this.#reply(404, [], "last");
+      return;
+    }
+    const sink: ReplySink = {
+      answer: (status, reply) => this.#reply(status, [reply], "last"),
+      write: (chunks) => this.#reply(200, chunks, "more"),
+      end: (chunks) => this.#reply(200, chunks, "last"),
+    };
+    this.#gone = handler(network.copy(body), sink, headers);
+    if (!REPEATABLE.has(path) || !network.draw(network.faults.duplication)) return;
+    const delayMs = network.delayMs(this.#client.url, server.url);
+    if (delayMs === null) return;
+    server.clock.after(delayMs, () => void handler(network.copy(body), NOWHERE, headers));
+  }
+
+  #reply(status: number, chunks: readonly Buffer[], position: "more" | "last"): void {
+    if (!this.#serverOpen) return;
+    const { network, url, clock } = this.#client;
+    const isFirst = !this.#headSent;
+    this.#headSent = true;
+    if (position === "last") this.#leaveServer();
+    const delayMs = network.delayMs(this.#request.url, url);
+    if (delayMs === null) this.#stalled = true;
+    if (delayMs === null || this.#stalled) return;
+    const bytes = network.cut(network.copy(Buffer.concat([NO_BYTES, ...chunks])));
+    this.#pieces.push(() => {
+      if (isFirst) this.#emit((events) => events.head(status));
+      for (const chunk of bytes) {
+        if (chunk.length > 0) this.#emit((events) => events.data(chunk));
+      }
+      if (position === "last") this.#end();
+    });
+    // Whichever timer fires first, the first piece arrives first.
+    clock.after(delayMs, () => this.#pieces.shift()?.());
+    if (network.draw(network.faults.breakage)) this.#breakConnection();
+  }
+
+  #emit(event: (events: ExchangeEvents) => void): void {
+    if (this.#clientOpen) event(this.#events);
+  }
+
+  #end(): void {
+    if (!this.#clientOpen) return;
+    this.#clientOpen = false;
+    this.#client.leave(this);
+    this.#events.end();
+  }
+
+  #fail(reason: "refused" | "broken", sent: "no" | "maybe", detail: string): void {
+    if (!this.#clientOpen) return;
+    this.#clientOpen = false;
+    this.#client.leave(this);
+    this.#events.failed(reason, sent, detail);
+  }
+
+  /** Both sides notice, each in its time; what is under way may come before or not. */
+  #breakConnection(): void {
+    const { network, url, clock } = this.#client;
+    const delayMs = network.delayMs(this.#request.url, url);
+    if (delayMs !== null) {
+      clock.after(delayMs, () => this.#fail("broken", "maybe", "connection reset"));
+    }
+    this.#tellServer();
+  }
+
+  #tellServer(): void {
+    const server = this.#server;
+    if (server === null) return;
+    const delayMs = this.#client.network.delayMs(this.#client.url, server.url);
+    if (delayMs === null) return;
+    server.clock.after(delayMs, () => {
+      if (!this.#serverOpen) return;
+      this.#leaveServer();
+      this.#gone();
+    });
+  }
+
+  #leaveServer(): void {
+    this.#serverOpen = false;
+    this.#server?.leave(this);
+  }
+}
