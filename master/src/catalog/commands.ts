@@ -49,6 +49,13 @@ export interface CreateTableCommand {
   readonly request: RequestKey | null;
 }
 
+/** A tablet that never came to be gets other first replicas, the first leader first. */
+export interface PlaceAnew {
+  readonly kind: "place-anew";
+  readonly tabletId: TabletId;
+  readonly servers: readonly ServerId[];
+}
+
 export interface DropTableCommand {
   readonly kind: "drop-table";
   readonly name: string;
@@ -122,6 +129,7 @@ export type Command =
   | MarkGone
   | CreateTableCommand
   | DropTableCommand
+  | PlaceAnew
   | ObserveConfig
   | ObserveReplicas
   | ObserveLeader

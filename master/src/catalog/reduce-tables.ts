@@ -21,6 +21,7 @@ import {
   type CreateTableCommand,
   type DropTableCommand,
   type ForgetTablets,
+  type PlaceAnew,
 } from "./commands.ts";
 import { addRemoved } from "./reduce-replacements.ts";
 import {
@@ -106,6 +107,27 @@ function firstReplicas(
     leader: must(voters[0], "a tablet without replicas").replicaId,
     unseen: voters.map((voter) => voter.replicaId),
   };
+}
+
+export function placeAnew(catalog: Catalog, command: PlaceAnew): CommandResult {
+  const tablet = catalog.tablet(command.tabletId);
+  if (tablet?.state !== "creating" || tablet.first === null) {
+    return outdated(`tablet ${command.tabletId} has come to be`);
+  }
+  if (catalog.replacementOf(tablet.tabletId) !== undefined) {
+    return outdated(`tablet ${command.tabletId} has a running replacement`);
+  }
+  for (const member of membersOf(tablet.config)) addRemoved(catalog, tablet.tabletId, member);
+  const first = firstReplicas(
+    catalog,
+    command.servers.map((_server, at) => at),
+    command.servers,
+  );
+  const { config } = first;
+  const generation = tablet.generation + 1;
+  const row = { ...tablet, generation, config, configIndex: logIndex(0), first };
+  catalog.put({ kind: "tablet", row });
+  return DONE;
 }
 
 export function dropTable(

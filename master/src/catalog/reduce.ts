@@ -12,7 +12,7 @@ import {
   startReplacement,
 } from "./reduce-replacements.ts";
 import { markGone, registerServer, replaceServer } from "./reduce-servers.ts";
-import { createTable, dropTable, forgetTablets } from "./reduce-tables.ts";
+import { createTable, dropTable, forgetTablets, placeAnew } from "./reduce-tables.ts";
 import {
   observeConfig,
   observeDropped,
@@ -35,6 +35,8 @@ function reduce(catalog: Catalog, command: Command, atMicros: number): CommandRe
       return markGone(catalog, command);
     case "create-table":
       return createTable(catalog, command, atMicros);
+    case "place-anew":
+      return placeAnew(catalog, command);
     case "drop-table":
       return dropTable(catalog, command, atMicros);
     case "forget-tablets":

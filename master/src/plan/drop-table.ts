@@ -5,6 +5,7 @@
  */
 import type { TableRow } from "../catalog/rows.ts";
 import type { Command } from "../catalog/commands.ts";
+import { createMissingReplicas } from "./create-missing-replicas.ts";
 import type { Plan, Situation } from "./plan.ts";
 
 const FORGET_AT_ONCE = 200;
@@ -17,6 +18,7 @@ export function dropTablet(situation: Situation, plan: Plan): void {
     return;
   }
   if (leader === null) {
+    createMissingReplicas(situation, plan);
     plan.decisions.push({
       rule: "drop-table",
       subject: `tablet ${tablet.tabletId}`,

@@ -9,8 +9,9 @@ import { advanceReplacement } from "./advance-replacement.ts";
 import { createMissingReplicas } from "./create-missing-replicas.ts";
 import { dropTablet } from "./drop-table.ts";
 import { followReports } from "./follow-reports.ts";
+import { placeAnew } from "./place-anew.ts";
 import { emptyPlan, type Plan, type Situation, type World } from "./plan.ts";
-import { removeOrphans } from "./remove-orphans.ts";
+import { removeForgotten, removeOrphans } from "./remove-orphans.ts";
 import { removeStrayLearners } from "./remove-stray-learners.ts";
 import { replaceLostReplica } from "./replace-lost-replica.ts";
 
@@ -18,7 +19,7 @@ export function planTablet(world: World, id: TabletId): Plan {
   const plan = emptyPlan();
   const situation = situationOf(world, id);
   if (situation === null) {
-    reportUnknown(world, id, plan);
+    removeForgotten(world, id, plan);
     return plan;
   }
   followReports(situation, plan);
@@ -28,6 +29,7 @@ export function planTablet(world: World, id: TabletId): Plan {
     dropTablet(situation, plan);
     return plan;
   }
+  if (situation.replacement === undefined && placeAnew(situation, plan)) return plan;
   createMissingReplicas(situation, plan);
   if (situation.replacement !== undefined) {
     advanceReplacement(situation, situation.replacement, plan);
@@ -37,19 +39,6 @@ export function planTablet(world: World, id: TabletId): Plan {
   }
   removeOrphans(situation, plan);
   return plan;
-}
-
-/** Replicas of a tablet that the catalog does not have are never destroyed for that reason. */
-function reportUnknown(world: World, id: TabletId, plan: Plan): void {
-  for (const { replicaId } of world.reports.of(id).values()) {
-    if (world.catalog.removed.get(replicaId) !== undefined) continue;
-    plan.decisions.push({
-      rule: "remove-orphans",
-      subject: `replica ${replicaId} of tablet ${id}`,
-      outcome: "refuses",
-      reason: "the catalog does not know its tablet",
-    });
-  }
 }
 
 function situationOf(world: World, id: TabletId): Situation | null {
@@ -66,15 +55,19 @@ function situationOf(world: World, id: TabletId): Situation | null {
   };
 }
 
-/** A deposed leader may still call itself one: the highest term is the one that others follow. */
+/**
+ * The replica that leads, if a live server reported it. One that the catalog has given up does not count, and
+ * a deposed leader still call itself one: the highest term is the one that others follow.
+ */
 export function leaderOf(
-  world: Pick<World, "isLive">,
+  world: Pick<World, "isLive" | "catalog">,
   reported: Iterable<ReportedReplica>,
 ): ReportedReplica | null {
   let leader: ReportedReplica | null = null;
   for (const replica of reported) {
     if (replica.role !== "leader" || replica.state === "suspect") continue;
     if (!world.isLive(replica.serverId)) continue;
+    if (world.catalog.removed.get(replica.replicaId) !== undefined) continue;
     if (leader === null || replica.term > leader.term) leader = replica;
   }
   return leader;

@@ -1,7 +1,8 @@
 /**
  * A reported replica that a *newer* config of its tablet does not contain is destroyed. Positive knowledge
- * only: never because the catalog does not know the table, and never a replica that is on its way in.
+ * only: never because the catalog does not know the tablet, and never a replica that is on its way in.
  */
+import type { TabletId } from "@stele/shared/ids.ts";
 import type { RemovedRow } from "../catalog/rows.ts";
 import { isNewer, membersOf } from "../catalog/rows.ts";
 import type { Decision, Plan, PlannedStep, Situation, World } from "./plan.ts";
@@ -21,6 +22,25 @@ export function removeOrphans(situation: Situation, plan: Plan): void {
       destroyStep({ tabletId: tablet.tabletId, replicaId, serverId: replica.serverId }),
     );
     plan.decisions.push(orphanDecision(tablet.tabletId, replicaId, "acts"));
+  }
+}
+
+/**
+ * Replicas of a tablet without a row. One that this catalog allocated was forgotten when its table was
+ * dropped: a create step that arrived late made it again. One that it never allocated is left alone: an older
+ * copy of the catalog, or another cluster's, must not wipe data that it does not know.
+ */
+export function removeForgotten({ catalog, reports }: World, id: TabletId, plan: Plan): void {
+  for (const { replicaId, serverId } of reports.of(id).values()) {
+    if (catalog.removed.get(replicaId) !== undefined) continue;
+    const wasOurs = id < catalog.counters.tablet && replicaId < catalog.counters.replica;
+    if (wasOurs) plan.steps.push(destroyStep({ tabletId: id, replicaId, serverId }));
+    plan.decisions.push({
+      rule: "remove-orphans",
+      subject: `replica ${replicaId} of tablet ${id}`,
+      outcome: wasOurs ? "acts" : "refuses",
+      reason: wasOurs ? "its table was dropped" : "the catalog never made its tablet",
+    });
   }
 }
 
