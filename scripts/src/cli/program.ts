@@ -1,16 +1,25 @@
 // The tree of commands: names, options, help. Light to load; actions are imported when they run.
-import { Command } from "commander";
+import { Command, Option } from "commander";
+import { addClusterCommands } from "./cluster-commands.ts";
 import type { CliContext } from "./context.ts";
+import { parseDuration } from "./option-values.ts";
+import { formats } from "./output/format.ts";
+import { addRowCommands } from "./row-commands.ts";
 import { addStartCommand } from "./start-command.ts";
+import { addTableCommands } from "./table-commands.ts";
 
-export type Action = (
+/** Each names the type of options that its command's definition gives it. */
+export type Action<Options> = (
   context: CliContext,
   args: readonly string[],
-  options: Readonly<Record<string, unknown>>,
+  options: Options,
 ) => Promise<number>;
 
-/** Turns an action into what commander calls. */
-export type ActionRunner = (action: Action) => (...received: unknown[]) => Promise<void>;
+/** What commander calls for a command: loads the module, then runs the action it exports. */
+export type ActionRunner = <Name extends string, Actions extends Record<Name, Action<never>>>(
+  load: () => Promise<Actions>,
+  name: Name,
+) => (...received: unknown[]) => Promise<void>;
 
 export interface Program {
   readonly command: Command;
@@ -18,25 +27,52 @@ export interface Program {
   readonly exitCode: () => number;
 }
 
+const exitCodes =
+  "\nExit codes: 0 ok, 1 other, 2 usage, 3 not found, 4 condition failed or exists, 5 unreachable or\n" +
+  "no quorum, 6 deadline, 7 partial or cut, 130 interrupted.";
+
 export function buildProgram(context: CliContext, version: string): Program {
   let exitCode = 0;
   const run: ActionRunner =
-    (action) =>
+    (load, name) =>
     async (...received) => {
       const command = received.at(-1) as Command;
-      exitCode = await action(context, command.args, command.optsWithGlobals());
+      const action = (await load())[name];
+      exitCode = await action(context, command.args, command.optsWithGlobals() as never);
     };
   const program = new Command("stele")
-    .description("Stele, a replicated, range-partitioned database: command line")
+    .description("Stele, a replicated, range-partitioned database: its command line.")
     .version(version, "--version", "print the version")
     .helpOption("-h, --help", "print this help")
-    .showSuggestionAfterError()
+    .helpCommand("help [command]", "print the help of a command")
+    .addHelpText("after", exitCodes)
+    .showHelpAfterError("(stele --help lists the commands, stele COMMAND --help its options)")
     .configureHelp({ showGlobalOptions: true })
     .exitOverride()
     .configureOutput({
       writeOut: (text) => void context.stdout.write(text),
       writeErr: (text) => void context.stderr.write(text),
     });
+  globalOptions(program);
   addStartCommand(program, run);
+  addTableCommands(program, run);
+  addRowCommands(program, run);
+  addClusterCommands(program, run);
   return { command: program, exitCode: () => exitCode };
+}
+
+function globalOptions(program: Command): void {
+  program
+    .option("--url <url>", "the REST API (default: STELE_URL, else http://127.0.0.1:7070)")
+    .addOption(
+      new Option("-o, --output <format>", "default: table on a terminal, else ndjson").choices(
+        formats,
+      ),
+    )
+    .option("--timeout <duration>", "how long a call may take, e.g. 500ms, 5s, 2m", parseDuration)
+    .option("--full", "show long values whole in tables")
+    .option("-q, --quiet", "no progress, no notices")
+    .option("-v, --verbose", "print each request and its answer to standard error")
+    .option("--curl", "print the request as a curl command, send nothing")
+    .option("-y, --yes", "do not ask before destroying something");
 }

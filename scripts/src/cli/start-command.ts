@@ -1,6 +1,5 @@
 // `stele start`: the local cluster, or one server alone.
 import type { Command } from "commander";
-import type { LaunchFlags } from "./actions/start.ts";
 import { examples } from "./examples.ts";
 import { parseCount, parsePort } from "./option-values.ts";
 import type { ActionRunner } from "./program.ts";
@@ -27,10 +26,5 @@ export function addStartCommand(program: Command, run: ActionRunner): void {
     ["npm start -- --masters 1 --tablet-servers 1 --data-dir /tmp/stele", "the smallest cluster"],
     ["stele start tablet-server --help", "the flags of one server"],
   ]);
-  start.action(
-    run(async (context, _args, options) => {
-      const { startCluster } = await import("./actions/start.ts");
-      return startCluster(context, options as unknown as LaunchFlags);
-    }),
-  );
+  start.action(run(() => import("./actions/start.ts"), "startCluster"));
 }

@@ -19,7 +19,11 @@ export interface LaunchFlags {
 
 const main = fileURLToPath(new URL("../main.ts", import.meta.url));
 
-export async function startCluster(context: CliContext, flags: LaunchFlags): Promise<number> {
+export async function startCluster(
+  context: CliContext,
+  _args: readonly string[],
+  flags: LaunchFlags,
+): Promise<number> {
   endWithLauncher();
   try {
     return await runCluster(

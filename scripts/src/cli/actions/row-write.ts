@@ -1,0 +1,171 @@
+// Writes of one row: set (merge), put (replace), delete.
+import { fromJsonBytes, toJsonBytes } from "../json-bytes.ts";
+import type { JsonBytes, JsonValue } from "../json-bytes.ts";
+import { printKey } from "../key-text.ts";
+import { parseKey } from "../key-text.ts";
+import { readAll, readAssignments, readInputFile } from "../assignments.ts";
+import type { Assignment } from "../assignments.ts";
+import { usageError } from "../cli-error.ts";
+import type { CliContext } from "../context.ts";
+import { writeRecord } from "../output/records.ts";
+import type { RestReply } from "../rest-client.ts";
+import { cellPath, rowPath } from "../rest-path.ts";
+import { withSession } from "../session.ts";
+import type { GlobalOptions, Session } from "../session.ts";
+
+export interface WriteOptions extends GlobalOptions {
+  readonly ifVersion?: string;
+  readonly ifExists?: boolean;
+  readonly ifAbsent?: boolean;
+  readonly timestamp?: string;
+  readonly int64?: boolean;
+  readonly row?: string;
+  readonly columns?: readonly string[];
+}
+
+interface WriteAnswer {
+  readonly key: JsonBytes;
+  readonly version: string | null;
+}
+
+/** Above it a single value travels as bytes, not as JSON, which a large one would not fit. */
+const JSON_VALUE_BYTES_MAX = 1024 * 1024;
+
+export function setCells(
+  context: CliContext,
+  [table = "", keyText = "", ...texts]: readonly string[],
+  options: WriteOptions,
+): Promise<number> {
+  return withSession(context, options, async (session) => {
+    const key = parseKey(keyText);
+    const headers = conditionHeaders(options);
+    const assignments = await readAssignments(texts, context.stdin);
+    const [only] = assignments;
+    const isLarge = assignments.length === 1 && (only?.value.length ?? 0) > JSON_VALUE_BYTES_MAX;
+    const { timestamp } = options;
+    const reply =
+      only !== undefined && isLarge && options.int64 !== true
+        ? await session.client.call({
+            ...merged(cellPath(table, key, only.column), { timestamp }),
+            method: "PUT",
+            headers,
+            body: { kind: "bytes", bytes: only.value },
+          })
+        : await session.client.call({
+            ...rowPath(table, key),
+            method: "PATCH",
+            headers,
+            body: { kind: "json", value: { set: jsonColumns(assignments, options), timestamp } },
+          });
+    await writeAnswer(session, reply);
+  });
+}
+
+export function putRow(
+  context: CliContext,
+  [table = "", keyText = "", ...texts]: readonly string[],
+  options: WriteOptions,
+): Promise<number> {
+  return withSession(context, options, async (session) => {
+    const key = parseKey(keyText);
+    const headers = conditionHeaders(options);
+    const { row: source, timestamp } = options;
+    if ((source === undefined) === (texts.length === 0)) {
+      throw usageError("put takes either FAMILY:QUALIFIER=VALUE ... or --row");
+    }
+    const content =
+      source === undefined
+        ? { columns: jsonColumns(await readAssignments(texts, context.stdin), options) }
+        : await readRowJson(source, context);
+    const reply = await session.client.call({
+      ...rowPath(table, key),
+      method: "PUT",
+      headers,
+      body: { kind: "json", value: { ...content, timestamp } },
+    });
+    await writeAnswer(session, reply);
+  });
+}
+
+export function deleteRow(
+  context: CliContext,
+  [table = "", keyText = "", ...named]: readonly string[],
+  options: WriteOptions,
+): Promise<number> {
+  return withSession(context, options, async (session) => {
+    const key = parseKey(keyText);
+    const headers = conditionHeaders(options);
+    const columns = [...named, ...(options.columns ?? [])];
+    if (columns.length === 0) {
+      await session.client.call({ ...rowPath(table, key), method: "DELETE", headers });
+      return;
+    }
+    const reply = await session.client.call({
+      ...rowPath(table, key),
+      method: "PATCH",
+      headers,
+      body: { kind: "json", value: { delete: columns } },
+    });
+    await writeAnswer(session, reply);
+  });
+}
+
+function conditionHeaders(options: WriteOptions): Record<string, string> {
+  const { ifVersion, ifExists, ifAbsent } = options;
+  const headers: Record<string, string> = {};
+  if (ifVersion !== undefined) headers["if-match"] = `"${ifVersion}"`;
+  if (ifExists === true) headers["if-match"] = "*";
+  if (ifAbsent === true) headers["if-none-match"] = "*";
+  return headers;
+}
+
+function jsonColumns(
+  assignments: readonly Assignment[],
+  { int64 }: WriteOptions,
+): Record<string, JsonValue> {
+  const columns = new Map<string, JsonValue>();
+  for (const { column, value } of assignments) {
+    columns.set(column, int64 === true ? jsonInt64(column, value) : toJsonBytes(value));
+  }
+  return Object.fromEntries(columns);
+}
+
+function jsonInt64(column: string, value: Buffer): JsonValue {
+  const text = value.toString("utf8").trim();
+  if (!/^-?\d{1,19}$/.test(text) || BigInt.asIntN(64, BigInt(text)) !== BigInt(text)) {
+    throw usageError(`the value of ${column} is not a 64-bit integer: ${JSON.stringify(text)}`);
+  }
+  return { int64: BigInt(text).toString() };
+}
+
+/** What `get -o json` gave; whose row it was does not matter. */
+async function readRowJson(source: string, context: CliContext): Promise<object> {
+  const bytes = source === "-" ? await readAll(context.stdin) : await readInputFile(source);
+  let row: unknown;
+  try {
+    row = JSON.parse(bytes.toString("utf8"));
+  } catch (error) {
+    throw usageError(`${source} is not JSON: ${(error as Error).message}`);
+  }
+  if (typeof row !== "object" || row === null || Array.isArray(row)) {
+    throw usageError(`${source} is not a row: an object with "columns" or "cells"`);
+  }
+  const { key: _key, version: _version, ...content } = row as Record<string, unknown>;
+  return content;
+}
+
+async function writeAnswer(session: Session, reply: RestReply): Promise<void> {
+  const { context, format } = session;
+  await writeRecord(reply.json<WriteAnswer>(), {
+    context,
+    format,
+    fields: [
+      { name: "key", text: ({ key }) => printKey(fromJsonBytes(key)) },
+      { name: "version", text: ({ version }) => version ?? "(no row)", isNumber: true },
+    ],
+  });
+}
+
+function merged<T extends { readonly query: object }>(path: T, query: object): T {
+  return { ...path, query: { ...path.query, ...query } };
+}
