@@ -79,5 +79,8 @@ export interface Group {
 
   transferLeadership(to: ReplicaId): ConfigProposed;
   campaign(): void;
+
+  /** The replica's data turned out to be damaged: it falls silent and is replaced (suspect.ts). */
+  reportDamage(reason: string): void;
   status(): GroupStatus;
 }

@@ -79,6 +79,7 @@ export class ReplicaHost implements RaftInbox {
         nowMs: () => clock.monotonicMs(),
         markDirty: (replica) => this.#loop.markDirty(replica),
         nextCycle: (callback) => this.#loop.nextCycle(callback),
+        damaged: (replica, reason) => void this.#table.suspect(replica, reason).catch(failed),
       },
     });
     const turn = this.#turn;

@@ -25,6 +25,8 @@ export interface ReplicaHostCalls {
   /** The replica's core may have a Ready. */
   markDirty(replica: Replica): void;
   nextCycle(callback: () => void): void;
+  /** See `Group.reportDamage`. */
+  damaged(replica: Replica, reason: string): void;
 }
 
 export interface ReplicaParts {
@@ -175,6 +177,10 @@ export class Replica implements Group {
     if (this.#closed) return;
     this.raft.campaign();
     this.#calls.markDirty(this);
+  }
+
+  reportDamage(reason: string): void {
+    if (!this.#closed) this.#calls.damaged(this, reason);
   }
 
   leader(): Member | null {
