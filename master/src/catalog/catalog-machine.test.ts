@@ -7,7 +7,7 @@ import { compareRowKeys } from "@stele/shared/row-key.ts";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { Catalog } from "./catalog.ts";
-import { CatalogMachine, type CatalogWatcher } from "./catalog-machine.ts";
+import { CatalogMachine, catalogMachines, type CatalogWatcher } from "./catalog-machine.ts";
 import { decodeCatalogState, encodeCatalogState, firstCatalogState } from "./catalog-state.ts";
 import { checkCatalog } from "./check-catalog.ts";
 import { decodeCommands, encodeCommands, type Command, type CommandResult } from "./commands.ts";
@@ -17,13 +17,9 @@ import { membersOf } from "./rows.ts";
 const CLUSTER = "3f0c1a52-9a76-4f7e-8a53-0c9f6a6f3f10";
 
 class Loaded implements CatalogWatcher {
-  catalog: Catalog | null = null;
-  catalogLoaded(catalog: Catalog): void {
-    this.catalog = catalog;
-  }
+  catalogLoaded(): void {}
   catalogChanged(): void {}
   leadershipChanged(): void {}
-  configChanged(): void {}
   failed(error: unknown): void {
     throw error;
   }
@@ -35,7 +31,6 @@ async function openStore(random: Random): Promise<CheckpointStore> {
 
 /** One catalog replica on its own store, driven as the replication host drives it. */
 class Replica {
-  readonly watcher = new Loaded();
   readonly machine: CatalogMachine;
   readonly store: CheckpointStore;
   #index: number;
@@ -43,7 +38,7 @@ class Replica {
   constructor(store: CheckpointStore, state: Buffer, index: number) {
     this.store = store;
     this.#index = index;
-    this.machine = new CatalogMachine(store, this.watcher, state);
+    this.machine = new CatalogMachine(store, new Loaded(), decodeCatalogState(state));
   }
 
   get index(): number {
@@ -51,7 +46,7 @@ class Replica {
   }
 
   get catalog(): Catalog {
-    return this.watcher.catalog as Catalog;
+    return this.machine.catalog;
   }
 
   async run(...commands: Command[]): Promise<readonly CommandResult[]> {
@@ -279,9 +274,9 @@ async function runCommands(seed: number): Promise<void> {
 /** Streams one replica's ranges into a fresh space of another store, as a snapshot does. */
 async function copyBySnapshot(from: Replica, random: Random): Promise<Replica> {
   const store = await openStore(random);
-  const to = new CatalogMachine(store, new Loaded(), null);
+  const machines = catalogMachines(from.store, new Loaded());
   const space = spaceId(7);
-  for (const range of from.machine.ranges()) {
+  for (const range of machines.rangesOf(from.machine.encodeState())) {
     const rows = from.store.iterate({ ...range, reverse: false });
     for (;;) {
       const chunk = await rows.next(100, 1 << 20);
@@ -289,14 +284,14 @@ async function copyBySnapshot(from: Replica, random: Random): Promise<Replica> {
       await store.write(
         chunk.map(([key, value]) => ({
           type: "put",
-          key: to.storeKey(space, from.machine.relativeKey(key)),
+          key: machines.storeKey(space, machines.relativeKey(key)),
           value,
         })),
       );
     }
     await rows.close();
   }
-  const state = to.stateAfterSnapshot(from.machine.encodeState(), space);
+  const state = machines.stateAfterSnapshot(from.machine.encodeState(), space);
   const replica = new Replica(store, state, from.index);
   await replica.machine.apply([]);
   return replica;

@@ -7,7 +7,6 @@
  * A1. Memory is ahead of the store by at most the batch being written; both come from committed entries.
  * A2. The watcher is told of leadership only when the rows are loaded, in the order it changed.
  */
-import { assert } from "@stele/shared/assert.ts";
 import type {
   CheckpointStore,
   StoreOperation,
@@ -19,9 +18,9 @@ import { openValue, sealValue } from "@stele/shared/replication/sealed-value.ts"
 import type {
   AppliedBatch,
   CommittedCommand,
-  KeyRange,
   Leadership,
   StateMachine,
+  StateMachineFactory,
 } from "@stele/shared/replication/state-machine.ts";
 import { Catalog, type CatalogChange } from "./catalog.ts";
 import { relativeKeyOf, relativePart, rowKindOf, spaceRange, storeKeyOf } from "./catalog-keys.ts";
@@ -35,41 +34,59 @@ const LOAD_BYTES = 1 << 20;
 
 /** Who is told what happens to the catalog; called synchronously. */
 export interface CatalogWatcher {
-  /** Another catalog takes the place of the one before: at the start and after a snapshot. */
-  catalogLoaded(catalog: Catalog, clusterId: string): void;
+  /** The rows of a new machine are in memory: at the start and after a snapshot. */
+  catalogLoaded(machine: CatalogMachine): void;
   catalogChanged(changes: readonly CatalogChange[]): void;
   leadershipChanged(leadership: Leadership): void;
-  configChanged(config: GroupConfig, configIndex: LogIndex): void;
   /** Loading failed: the process cannot go on. */
   failed(error: unknown): void;
+}
+
+/** Machines of the catalog, all telling one watcher. */
+export function catalogMachines(
+  store: CheckpointStore,
+  watcher: CatalogWatcher,
+): StateMachineFactory {
+  return {
+    create: ({ state }) => new CatalogMachine(store, watcher, decodeCatalogState(state)),
+    relativeKey: relativePart,
+    storeKey: storeKeyOf,
+    stateAfterSnapshot: (state, space) =>
+      encodeCatalogState({ ...decodeCatalogState(state), space }),
+    rangesOf: (state) => [spaceRange(decodeCatalogState(state).space)],
+  };
 }
 
 export class CatalogMachine implements StateMachine {
   readonly #store: CheckpointStore;
   readonly #watcher: CatalogWatcher;
   readonly proposals = new ProposalTracker<readonly CommandResult[]>();
-  #catalog = new Catalog();
-  /** Null: the replica waits for its first snapshot. */
-  #state: CatalogState | null = null;
-  /** Settles when the rows of `#state` are in memory; everything that needs them queues behind it. */
-  #loaded: Promise<void> = Promise.resolve();
+  readonly catalog = new Catalog();
+  #state: CatalogState;
+  /** Settles when the rows are in memory; everything that needs them queues behind it. */
+  readonly #loaded: Promise<void>;
 
-  constructor(store: CheckpointStore, watcher: CatalogWatcher, state: Buffer | null) {
+  constructor(store: CheckpointStore, watcher: CatalogWatcher, state: CatalogState) {
     this.#store = store;
     this.#watcher = watcher;
-    if (state !== null) this.restore(state);
+    this.#state = state;
+    this.#loaded = this.#load();
+    this.#loaded.catch((error: unknown) => watcher.failed(error));
+  }
+
+  get clusterId(): string {
+    return this.#state.clusterId;
   }
 
   async apply(commands: readonly CommittedCommand[]): Promise<AppliedBatch> {
     await this.#loaded;
-    const state = this.#mustState();
     const results = commands.map((command) => ({
       command,
-      results: reduceBatch(this.#catalog, decodeCommands(command.payload)),
+      results: reduceBatch(this.catalog, decodeCommands(command.payload)),
     }));
-    this.#state = { ...state, counters: this.#catalog.counters };
-    const changes = this.#catalog.takeChanges();
-    const operations = changes.map((change) => operationOf(state.space, change));
+    this.#state = { ...this.#state, counters: this.catalog.counters };
+    const changes = this.catalog.takeChanges();
+    const operations = changes.map((change) => operationOf(this.#state.space, change));
     this.#watcher.catalogChanged(changes);
     const settle = (): void => {
       for (const { command, results: result } of results) {
@@ -80,7 +97,7 @@ export class CatalogMachine implements StateMachine {
   }
 
   encodeState(): Buffer {
-    return encodeCatalogState(this.#mustState());
+    return encodeCatalogState(this.#state);
   }
 
   leadershipChanged(leadership: Leadership): void {
@@ -88,59 +105,27 @@ export class CatalogMachine implements StateMachine {
     void this.#loaded.then(() => this.#watcher.leadershipChanged(leadership));
   }
 
-  configChanged(config: GroupConfig, configIndex: LogIndex): void {
-    this.#watcher.configChanged(config, configIndex);
-  }
+  /** Who is a member of the catalog's own group does not concern its rows. */
+  configChanged(_config: GroupConfig, _configIndex: LogIndex): void {}
 
-  ranges(): readonly KeyRange[] {
-    return this.#state === null ? [] : [spaceRange(this.#state.space)];
-  }
-
-  relativeKey(storeKey: Buffer): Buffer {
-    return relativePart(storeKey);
-  }
-
-  storeKey(space: SpaceId, relativeKey: Buffer): Buffer {
-    return storeKeyOf(space, relativeKey);
-  }
-
-  stateAfterSnapshot(state: Buffer, space: SpaceId): Buffer {
-    return encodeCatalogState({ ...decodeCatalogState(state), space });
-  }
-
-  restore(state: Buffer): void {
-    const decoded = decodeCatalogState(state);
-    this.#state = decoded;
-    this.#loaded = this.#loaded.then(() => this.#load(decoded));
-    this.#loaded.catch((error: unknown) => this.#watcher.failed(error));
-  }
-
-  async #load(state: CatalogState): Promise<void> {
-    const catalog = new Catalog();
+  async #load(): Promise<void> {
     const servers = new Map();
-    const range = spaceRange(state.space);
-    const rows = this.#store.iterate({ ...range, reverse: false });
+    const rows = this.#store.iterate({ ...spaceRange(this.#state.space), reverse: false });
     try {
       for (;;) {
         const chunk = await rows.next(LOAD_ROWS, LOAD_BYTES);
         if (chunk.length === 0) break;
         for (const [storeKey, value] of chunk) {
           const key = relativePart(storeKey);
-          catalog.put(decodeRow(rowKindOf(key), openValue(key, value), servers));
+          this.catalog.put(decodeRow(rowKindOf(key), openValue(key, value), servers));
         }
       }
     } finally {
       await rows.close();
     }
-    catalog.restoreCounters(state.counters);
-    catalog.takeChanges();
-    this.#catalog = catalog;
-    this.#watcher.catalogLoaded(catalog, state.clusterId);
-  }
-
-  #mustState(): CatalogState {
-    assert(this.#state !== null, "the catalog replica still waits for its first snapshot");
-    return this.#state;
+    this.catalog.restoreCounters(this.#state.counters);
+    this.catalog.takeChanges();
+    this.#watcher.catalogLoaded(this);
   }
 }
 

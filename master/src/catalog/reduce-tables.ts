@@ -4,14 +4,8 @@
  * and with the last of them the table.
  */
 import { must } from "@stele/shared/assert.ts";
-import {
-  logIndex,
-  replicaId,
-  tableId,
-  tabletId,
-  type ServerId,
-  type TableId,
-} from "@stele/shared/ids.ts";
+import { replicaId, tableId, tabletId, type ServerId, type TableId } from "@stele/shared/ids.ts";
+import { GROUP_START } from "@stele/shared/replication/replica-table.ts";
 import type { Catalog } from "./catalog.ts";
 import {
   DONE,
@@ -85,7 +79,7 @@ function addTablets(catalog: Catalog, table: TableId, command: CreateTableComman
         range: { start: bounds[at] ?? null, end: bounds[at + 1] ?? null },
         generation: 1,
         config: first.config,
-        configIndex: logIndex(0),
+        configIndex: GROUP_START.index,
         first,
         state: "creating",
       },
@@ -125,7 +119,7 @@ export function placeAnew(catalog: Catalog, command: PlaceAnew): CommandResult {
   );
   const { config } = first;
   const generation = tablet.generation + 1;
-  const row = { ...tablet, generation, config, configIndex: logIndex(0), first };
+  const row = { ...tablet, generation, config, configIndex: GROUP_START.index, first };
   catalog.put({ kind: "tablet", row });
   return DONE;
 }

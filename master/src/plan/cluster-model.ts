@@ -24,6 +24,7 @@ import {
 } from "@stele/shared/ids.ts";
 import type { GroupConfig, Member } from "@stele/shared/raft/group-config.ts";
 import type { Random } from "@stele/shared/random.ts";
+import { GROUP_START } from "@stele/shared/replication/replica-table.ts";
 import type { HeartbeatRequest, ReplicaReport, Step } from "@stele/shared/wire/heartbeat.ts";
 import { membersOf } from "../catalog/rows.ts";
 
@@ -194,7 +195,7 @@ export class ClusterModel {
     assert(!this.#created.has(id), `X1: replica ${id} existed before and has forgotten its votes`);
     this.#created.add(id);
     const config = step.initialConfig as GroupConfig | null;
-    const known = config === null ? NO_CONFIG : { config, index: logIndex(0) };
+    const known = config === null ? NO_CONFIG : { config, index: GROUP_START.index };
     const state = config === null ? "waiting" : "running";
     const { generation } = step;
     const replica = {
@@ -215,7 +216,7 @@ export class ClusterModel {
       active: known,
       leader: null,
       term: 0,
-      lastIndex: 0,
+      lastIndex: 1,
       dropped: false,
     });
   }
