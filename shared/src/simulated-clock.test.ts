@@ -59,6 +59,7 @@ describe("a simulated clock", () => {
       const ran: number[] = [];
       for (let at = 0; at < 8; at++) clock.after(1, () => ran.push(at));
       await clock.runFor(1);
+      expect(clock.eventCount).toBe(8);
       return ran.join();
     };
     expect(await orderOf(7)).toBe(await orderOf(7));

@@ -3,10 +3,10 @@
  *
  * E1. Events run in order of time; those of one moment in an order drawn from the seed, except that
  *     callbacks given to `soon` of one process run in the order given.
- * E2. Between two events every promise callback that the first one led to has run. Time stands still
- *     while code runs.
- * E3. A stopped process never runs again; a paused one runs late, what was due meanwhile at once and in
- *     order, as a process does after SIGSTOP and SIGCONT.
+ * E2. Between two events every promise callback that the first one led to has run. Time stands
+ *     still while code runs.
+ * E3. A stopped process never runs again; a paused one runs late, what was due meanwhile at once
+ *     and in order, as a process does after SIGSTOP and SIGCONT.
  */
 import { assert } from "./assert.ts";
 import type { CancelTimer, Clock } from "./clock.ts";

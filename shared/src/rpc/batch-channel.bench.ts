@@ -1,8 +1,9 @@
 /**
- * Small calls through one batch channel between two processes over loopback, and plain single
- * requests beside them:
+ * Small calls through one batch channel between two processes over loopback:
  *
- *   node shared/src/rpc/batch-channel.bench.ts [seconds] [slots]
+ *   node shared/src/rpc/batch-channel.bench.ts [seconds] [slots] [delayMs]
+ *
+ * With a delay the server answers each call after 1 to `delayMs` milliseconds, drawn for each call.
  */
 import { fork } from "node:child_process";
 import { createServer } from "node:http";
@@ -10,6 +11,7 @@ import type { AddressInfo } from "node:net";
 import { systemClock } from "../clock.ts";
 import { BATCH_PATH, BatchChannel } from "./batch-channel.ts";
 import { BatchResponder } from "./batch-responder.ts";
+import type { IncomingCall } from "./channel-contract.ts";
 import { exchangeListener } from "./exchange-listener.adapter.ts";
 import { HttpExchange } from "./http-exchange.adapter.ts";
 
@@ -17,10 +19,22 @@ const identity = { token: null, clusterId: () => "bench" };
 const REQUEST = Buffer.alloc(100, 1);
 const REPLY = Buffer.alloc(100, 2);
 
-function serve(): void {
+const answer = (calls: readonly IncomingCall[]): void => {
+  for (const call of calls) call.reply(REPLY);
+};
+
+/** One timer for all calls of a request that wait equally long. */
+function answerLater(calls: readonly IncomingCall[], delayMs: number): void {
+  const groups = Map.groupBy(calls, () => 1 + Math.floor(Math.random() * delayMs));
+  for (const [waitMs, group] of groups) setTimeout(() => answer(group), waitMs);
+}
+
+function serve(delayMs: number): void {
   const responder = new BatchResponder({
     clock: systemClock,
-    handler: { handle: (calls) => calls.forEach((call) => call.reply(REPLY)) },
+    handler: {
+      handle: (calls) => (delayMs > 0 ? answerLater(calls, delayMs) : answer(calls)),
+    },
   });
   const listener = exchangeListener({
     identity,
@@ -36,8 +50,8 @@ function serve(): void {
   });
 }
 
-async function measure(seconds: number, slots: number): Promise<void> {
-  const server = fork(import.meta.filename, ["serve"]);
+async function measure(seconds: number, slots: number, delayMs: number): Promise<void> {
+  const server = fork(import.meta.filename, ["serve", String(delayMs)]);
   const fromServer = <T>(): Promise<T> =>
     new Promise((resolve) => server.once("message", (message) => resolve(message as T)));
   const url = `http://127.0.0.1:${await fromServer<number>()}`;
@@ -75,9 +89,10 @@ async function measure(seconds: number, slots: number): Promise<void> {
     const own = process.cpuUsage(cpu);
     const us = (usage: NodeJS.CpuUsage): number => usage.user + usage.system;
     process.stdout.write(
-      `${BATCH_PATH} ${callers} callers, ${slots} slots: ` +
+      `${BATCH_PATH} ${callers} callers, ${slots} slots, delay ${delayMs} ms: ` +
         `${Math.round((calls / tookMs) * 1000)} calls/s, ` +
-        `${(calls / requests).toFixed(1)} a request, mean ${((callers * tookMs) / calls).toFixed(3)} ms, ` +
+        `${(calls / requests).toFixed(1)} a request, ` +
+        `mean ${((callers * tookMs) / calls).toFixed(3)} ms, ` +
         `CPU a call ${(us(own) / calls).toFixed(1)} us client, ` +
         `${((us(after) - us(before)) / calls).toFixed(1)} us server\n`,
     );
@@ -87,5 +102,6 @@ async function measure(seconds: number, slots: number): Promise<void> {
   server.kill();
 }
 
-if (process.argv[2] === "serve") serve();
-else await measure(Number(process.argv[2] ?? 3), Number(process.argv[3] ?? 3));
+const [first = "3", second = "3", third = "0"] = process.argv.slice(2);
+if (first === "serve") serve(Number(second));
+else await measure(Number(first), Number(second), Number(third));

@@ -1,12 +1,12 @@
 import { createServer } from "node:http";
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
-import { createServer as createTcpServer } from "node:net";
+import { connect, createServer as createTcpServer } from "node:net";
 import type { AddressInfo, Server as TcpServer } from "node:net";
 import { afterEach, describe, expect, test } from "vitest";
 import { systemClock } from "../clock.ts";
 import { BatchChannel } from "./batch-channel.ts";
 import type { BatchChannelLimits } from "./batch-channel.ts";
-import { encodeAnswers } from "./batch-frames.ts";
+import { encodeAnswers, encodeBatchRequest } from "./batch-frames.ts";
 import { BatchResponder } from "./batch-responder.ts";
 import type { ChannelFailure, IncomingCall } from "./channel-contract.ts";
 import { exchangeListener } from "./exchange-listener.adapter.ts";
@@ -329,5 +329,27 @@ describe("a batch channel", () => {
     await until(() => left);
     held[0]?.reply(Buffer.alloc(1));
     expect(() => held[0]?.reply(Buffer.alloc(1))).toThrow("answered once");
+  });
+
+  test("a client that reads nothing of its replies is cut off, not buffered for", async () => {
+    const large = Buffer.alloc(16 * 2 ** 20);
+    let gone = false;
+    const server = createServer((request, response) => {
+      response.on("close", () => (gone = true));
+      responding((calls) => {
+        for (const call of calls) call.reply(large);
+      })(request, response);
+    });
+    const port = await listen(server);
+    const call = { callId: 1, remainingMs: 5_000, payload: Buffer.alloc(1) };
+    const calls = Array.from({ length: 10 }, (_, at) => ({ ...call, callId: at }));
+    const body = encodeBatchRequest({ channelId: "deaf", requestNumber: 1, calls });
+    const socket = connect(port, "127.0.0.1").on("error", () => {});
+    cleanups.push(() => void socket.destroy());
+    socket.pause();
+    const head = "POST /internal/batch HTTP/1.1\r\nhost: x\r\nx-stele-cluster: test\r\n";
+    socket.write(`${head}content-length: ${body.length}\r\n\r\n`);
+    socket.write(body);
+    await until(() => gone);
   });
 });

@@ -6,8 +6,8 @@
  *     called in a turn leaves at the end of that turn; else it leaves when a slot frees.
  * C2. A call belongs to the request that brought it until the server moves it to another request's
  *     reply; when a request fails, exactly the calls that belong to it fail.
- * C3. One timer serves all deadlines: it is set for the earliest and looks at every open call when it
- *     fires, at most once in `SWEEP_MS`.
+ * C3. One timer serves all deadlines: it is set for the earliest and looks at every open call when
+ *     it fires, at most once in `SWEEP_MS`.
  */
 import { MalformedFrameError } from "../bytes/malformed-frame-error.ts";
 import type { CancelTimer, Clock } from "../clock.ts";

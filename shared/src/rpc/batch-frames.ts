@@ -8,8 +8,8 @@
  *   answer  = u8 0, varint call id, payload
  *   moved   = u8 1, varint request number
  *
- * Call ids and request numbers count up within a channel. `moved` is the last frame of its reply: the
- * calls of this request that are still open are answered in the reply of the request it names.
+ * Call ids and request numbers count up within a channel. `moved` is the last frame of its reply:
+ * the calls of this request that are still open are answered in the reply of the request it names.
  */
 import { ByteReader } from "../bytes/byte-reader.ts";
 import { MalformedFrameError } from "../bytes/malformed-frame-error.ts";

@@ -1,13 +1,13 @@
 /**
- * The serving end of a batch channel: decodes a request, hands all its calls over at once, and writes
- * their answers as they come.
+ * The serving end of a batch channel: decodes a request, hands all its calls over at once, and
+ * writes their answers as they come.
  *
  * S1. A request that does not decode is refused as a whole: none of its calls is handed over.
  * S2. Answers of one turn are written together at its end; the first write, with the reply headers,
  *     comes at the end of the turn that brought the request, answers or none.
- * S3. A channel has at most `openReplies` replies open. Past that, the second oldest ends and its open
- *     calls move to the oldest, which collects the slow ones; a call moves at most once while that
- *     lasts. So stuck calls never use up the connections of a channel.
+ * S3. A channel has at most `openReplies` replies open. Past that, the second oldest ends and its
+ *     open calls move to the oldest, which collects the slow ones; a call moves at most once while
+ *     that lasts. So stuck calls never use up the connections of a channel.
  * S4. A call is forgotten `GRACE_MS` after its deadline, when its caller has long given up.
  */
 import { assert, must } from "../assert.ts";

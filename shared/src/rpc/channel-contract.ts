@@ -1,11 +1,14 @@
 /**
- * The two ends of a batch channel and of the Raft transport, as their users see them. HTTP is inside.
+ * The two ends of a batch channel and of the Raft transport, as their users see them. HTTP is
+ * inside.
  *
- * B1. A channel sends what has gathered since the last send in one request, at once when idle, with a few
- *     requests in flight; it never waits on a timer for more.
- * B2. Replies come as a stream of frames in completion order: a slow call never delays another's reply.
+ * B1. A channel sends what has gathered since the last send in one request, at once when idle, with
+ *     a few requests in flight; it never waits on a timer for more.
+ * B2. Replies come as a stream of frames in completion order: a slow call never delays another's
+ *     reply.
  * B3. Every call settles: reply, or `ChannelFailure`. Nothing is retried here.
- * B4. Queues are bounded in calls and in bytes; past the limit a call fails at once with `overloaded`.
+ * B4. Queues are bounded in calls and in bytes; past the limit a call fails at once with
+ *     `overloaded`.
  */
 import type { ServerId, TabletId } from "../ids.ts";
 import type { RaftMessage } from "../raft/messages.ts";
@@ -25,7 +28,10 @@ export class ChannelFailure extends Error {
 
 /** The calling end, one per peer process. */
 export interface CallChannel {
-  /** `deadlineMs` on the local monotonic clock. The reply is this call's alone; do not keep slices of it for long. */
+  /**
+   * `deadlineMs` on the local monotonic clock. The reply is this call's alone; do not keep slices
+   * of it for long.
+   */
   call(payload: Buffer, deadlineMs: number): Promise<Buffer>;
   close(): void;
 }
@@ -35,7 +41,10 @@ export interface IncomingCall {
   readonly payload: Buffer;
   /** On the local monotonic clock, from the remaining time that the frame carries. */
   readonly deadlineMs: number;
-  /** Exactly once. Parts are written one behind the other as one reply. After the client left: ignored. */
+  /**
+   * Exactly once. Parts are written one behind the other as one reply. After the client left:
+   * ignored.
+   */
   reply(...parts: Buffer[]): void;
 }
 
@@ -58,8 +67,8 @@ export type RaftLane = "vital" | "append";
 
 export interface RaftTransport {
   /**
-   * Hands over messages for one server. Never blocks and never fails: past the queue's limit the oldest
-   * are dropped, as a network may. `onSendResult` of the constructor hears of servers that refuse.
+   * Hands over messages for one server. Never blocks and never fails: past the queue's limit the
+   * oldest are dropped, as a network may. The inbox hears of servers that refuse.
    */
   send(to: ServerId, lane: RaftLane, envelopes: readonly RaftEnvelope[]): void;
 }

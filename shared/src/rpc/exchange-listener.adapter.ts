@@ -1,7 +1,8 @@
 /**
- * The serving end of an exchange over HTTP: reads the whole body of a POST, within a limit, and gives
- * the handler a sink over the response. It stands directly on `node:http`, since the paths behind it
- * carry the data path: see `http-server.adapter.ts` for how it shares a port with fastify.
+ * The serving end of an exchange over HTTP: reads the whole body of a POST, within a limit, and
+ * gives the handler a sink over the response. It stands directly on `node:http`, since the paths
+ * behind it carry the data path: see `http-server.adapter.ts` for how it shares a port with
+ * fastify.
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { ClientGone, ExchangeHandler, ReplySink } from "./exchange.ts";
@@ -110,6 +111,6 @@ export class ResponseSink implements ReplySink {
     }
     // `end` within `cork` would put the end of the reply before what is corked.
     if (chunks.length > 1 || !response.headersSent) this.write(chunks.slice(0, -1));
-    response.end(chunks.at(-1));
+    if (!response.destroyed) response.end(chunks.at(-1));
   }
 }

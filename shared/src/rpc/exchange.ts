@@ -1,7 +1,7 @@
 /**
  * One request and its streamed reply between two processes: all that the batch channel and the Raft
- * transport know of HTTP. `http-exchange.adapter.ts` and `exchange-listener.adapter.ts` are the real
- * ends, `memory-network.ts` the simulated ones.
+ * transport know of HTTP. `http-exchange.adapter.ts` and `exchange-listener.adapter.ts` are the
+ * real ends, `memory-network.ts` the simulated ones.
  */
 export interface ExchangeRequest {
   /** Origin of the peer process, `http://host:port`. */
@@ -15,7 +15,10 @@ export interface ExchangeRequest {
 
 export type ExchangeHeaders = Readonly<Record<string, string | readonly string[] | undefined>>;
 
-/** What happens to a request: `head`, then any number of `data`, then `end`; or `failed` at any point. */
+/**
+ * What happens to a request: `head`, then any number of `data`, then `end`; or `failed` at any
+ * point.
+ */
 export interface ExchangeEvents {
   head(status: number): void;
   data(chunk: Buffer): void;

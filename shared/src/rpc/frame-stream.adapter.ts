@@ -3,9 +3,9 @@
  *
  * B1. Back-pressure from end to end: the sender's frames are pulled only as fast as the receiver's
  *     handler takes them, through the socket's buffers.
- * B2. Both ends give up when nothing moves for the idle time; the time in which the receiver's handler
- *     works on what it has counts for the sender only. Waiting for the answer after the last frame has a
- *     limit of its own.
+ * B2. Both ends give up when nothing moves for the idle time; the time in which the receiver's
+ *     handler works on what it has counts for the sender only. Waiting for the answer after the
+ *     last frame has a limit of its own.
  */
 import type { IncomingMessage } from "node:http";
 import { Readable } from "node:stream";
@@ -24,7 +24,9 @@ import { answerToError } from "./rpc-route.ts";
 import type { RouteEnvironment } from "./rpc-route.ts";
 import { Watchdog } from "./watchdog.ts";
 
-/** A receiver that answered early lets the sender notice for so long before it cuts the connection. */
+/**
+ * A receiver that answered early lets the sender notice for so long before it cuts the connection.
+ */
 const EARLY_ANSWER_MS = 2_000;
 
 const CONNECT_ERRORS: ReadonlySet<unknown> = new Set([

@@ -1,6 +1,6 @@
 /**
- * A request whose body is a stream of frames of any length, such as a snapshot, and whose reply is one
- * short result when all of it was taken. `frame-stream.adapter.ts` carries it over HTTP.
+ * A request whose body is a stream of frames of any length, such as a snapshot, and whose reply is
+ * one short result when all of it was taken. `frame-stream.adapter.ts` carries it over HTTP.
  */
 import { MalformedFrameError } from "../bytes/malformed-frame-error.ts";
 import type { DatabaseError } from "../errors.ts";
@@ -23,9 +23,9 @@ export interface StreamOptions {
 /** The sending end. */
 export interface FrameStreams {
   /**
-   * Sends the frames to `path` of the process at `url` and returns the receiver's result. An error of
-   * `frames` itself is passed on, and the receiver sees a cut stream. Throws `ChannelFailure` and the
-   * receiver's `DatabaseError`.
+   * Sends the frames to `path` of the process at `url` and returns the receiver's result. An error
+   * of `frames` itself is passed on, and the receiver sees a cut stream. Throws `ChannelFailure`
+   * and the receiver's `DatabaseError`.
    */
   sendStream(
     url: string,
@@ -41,12 +41,14 @@ export interface StreamCall {
 }
 
 /**
- * Takes the frames as fast as it consumes them and answers with the result's bytes. It may end before
- * the frames do; the rest is then not read. Throws `DatabaseError`.
+ * Takes the frames as fast as it consumes them and answers with the result's bytes. It may end
+ * before the frames do; the rest is then not read. Throws `DatabaseError`.
  */
 export type StreamHandler = (frames: AsyncIterable<Buffer>, call: StreamCall) => Promise<Buffer>;
 
-/** The payloads in a stream of chunks. Throws `MalformedFrameError`, also when the last one is cut. */
+/**
+ * The payloads in a stream of chunks. Throws `MalformedFrameError`, also when the last one is cut.
+ */
 export async function* framesOf(chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer, void, void> {
   const reader = new FrameReader();
   for await (const chunk of chunks) {

@@ -58,9 +58,9 @@ export function sealFrame(buffer: Buffer, start: number, end: number): void {
 }
 
 /**
- * Finds the frames in a stream that arrives in chunks of any size. A payload is a slice of its chunk
- * when it lies in one; a frame that spans chunks is gathered in a buffer that grows with what has
- * arrived, never with what was announced.
+ * Finds the frames in a stream that arrives in chunks of any size. A payload is a slice of its
+ * chunk when it lies in one; a frame that spans chunks is gathered in a buffer that grows with what
+ * has arrived, never with what was announced.
  */
 export class FrameReader {
   readonly #maxPayloadBytes: number;
@@ -74,8 +74,8 @@ export class FrameReader {
   }
 
   /**
-   * Calls `onPayload` for each frame that the chunk completes, in order; the frames before a damaged
-   * one are delivered. Throws `MalformedFrameError`.
+   * Calls `onPayload` for each frame that the chunk completes, in order; the frames before a
+   * damaged one are delivered. Throws `MalformedFrameError`.
    */
   push(chunk: Buffer, onPayload: (payload: Buffer) => void): void {
     if (this.#failure !== null) throw this.#failure;

@@ -1,10 +1,10 @@
 /**
- * The calling end of an exchange over HTTP, with undici: one pool of kept-alive connections for each
- * peer process.
+ * The calling end of an exchange over HTTP, with undici: one pool of kept-alive connections for
+ * each peer process.
  *
- * Nothing is sent twice: when a connection breaks after the first byte of a request left, the request
- * fails with `sent: "maybe"`. A request that still waits for a connection survives the break of an old
- * one, so a connection that the peer closed while it was idle costs nothing.
+ * Nothing is sent twice: when a connection breaks after the first byte of a request left, the
+ * request fails with `sent: "maybe"`. A request that still waits for a connection survives the
+ * break of an old one, so a connection that the peer closed while it was idle costs nothing.
  */
 import { Pool } from "undici";
 import type { Dispatcher } from "undici";
@@ -49,13 +49,6 @@ export class HttpExchange implements Exchange {
     const pools = [...this.#pools.values()];
     this.#pools.clear();
     await Promise.all(pools.map((pool) => pool.destroy()));
-  }
-
-  /** Forgets the connections to a process that has gone for good. */
-  async forget(url: string): Promise<void> {
-    const pool = this.#pools.get(url);
-    this.#pools.delete(url);
-    await pool?.destroy();
   }
 
   #poolOf(url: string): Pool {

@@ -1,12 +1,12 @@
 /**
- * The HTTP server of an internal process: fastify for the routes of the control plane, and beside it,
- * on the same port, listeners on plain `node:http` for the paths of the data path.
+ * The HTTP server of an internal process: fastify for the routes of the control plane, and beside
+ * it, on the same port, listeners on plain `node:http` for the paths of the data path.
  *
  * H1. Idle connections live longer here than at our clients, so that it is the client that closes
  *     them and no request meets a connection that is just being closed.
  * H2. No route below `/internal/` runs before `internal-auth.ts` let the request pass.
- * H3. `close` ends within its grace: no new connections, 503 for new requests, time for the ones under
- *     way, then every connection is cut.
+ * H3. `close` ends within its grace: no new connections, 503 for new requests, time for the ones
+ *     under way, then every connection is cut.
  */
 import { createServer } from "node:http";
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
@@ -77,7 +77,9 @@ export class HttpServer {
     setUp(this.app, options);
   }
 
-  /** Returns the port, also when 0 was asked for. Throws what `listen` throws, EADDRINUSE above all. */
+  /**
+   * Returns the port, also when 0 was asked for. Throws what `listen` throws, EADDRINUSE above all.
+   */
   async listen(host: string, port: number): Promise<number> {
     await this.app.listen({ host, port });
     return (this.#server.address() as AddressInfo).port;

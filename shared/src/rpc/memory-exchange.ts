@@ -1,5 +1,6 @@
 /**
- * One exchange over a `MemoryNetwork`. It draws a fate for the request and for each piece of the reply.
+ * One exchange over a `MemoryNetwork`. It draws a fate for the request and for each piece of the
+ * reply.
  */
 import type { ClientGone, ExchangeEvents, ExchangeRequest, ReplySink } from "./exchange.ts";
 import type { MemoryConversation, MemoryHost } from "./memory-network.ts";

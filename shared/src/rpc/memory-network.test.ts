@@ -278,7 +278,7 @@ describe("routes and streams over a network in memory", () => {
     expect(outcomes).toEqual([42, expect.stringMatching(/deadline|DEADLINE/)]);
   });
 
-  test("a stream arrives in order and is answered; a cut one is noticed by both sides", async () => {
+  test("a stream arrives in order and is answered; both sides notice a cut", async () => {
     const { clock, network } = world(2);
     const [a, b] = [network.host(A, clock.process()), network.host(B, clock.process())];
     const environment = { clock: b.clock, unexpected: () => {} };

@@ -1,14 +1,14 @@
 /**
  * A network in memory, on a virtual clock: what `HttpExchange` and the HTTP server do for real
- * processes, with faults drawn from a seed. The channel, the transport and the routes above it are the
- * real ones, so that every message is encoded and decoded.
+ * processes, with faults drawn from a seed. The channel, the transport and the routes above it are
+ * the real ones, so that every message is encoded and decoded.
  *
  * N1. Each process is a host with a url and a clock of its own; what arrives runs on the receiver's
  *     clock, so a paused process takes it late and a stopped one never.
  * N2. Within one exchange the reply arrives in order, as in one connection; different exchanges
  *     overtake each other freely.
- * N3. A lost message takes everything behind it in its exchange along: as on a dead connection, neither
- *     side is told.
+ * N3. A lost message takes everything behind it in its exchange along: as on a dead connection,
+ *     neither side is told.
  * N4. Only requests that bear it by design, those of the Raft lanes, are ever duplicated.
  */
 import { assert } from "../assert.ts";

@@ -1,6 +1,6 @@
 /**
- * One stream of frames over a `MemoryNetwork`. The sender waits with each frame until the receiver has
- * taken the one before, which is all the back-pressure that a simulation needs.
+ * One stream of frames over a `MemoryNetwork`. The sender waits with each frame until the receiver
+ * has taken the one before, which is all the back-pressure that a simulation needs.
  */
 import type { Clock } from "../clock.ts";
 import { DatabaseError } from "../errors.ts";

@@ -1,7 +1,8 @@
 /**
- * The serving end of the Raft transport: decodes a request, checks that it is meant for this server of
- * this cluster, hands its messages over, and answers with an empty 204 at once. What the groups have to
- * say in return are messages of their own on the reverse direction; nothing here waits for a disk.
+ * The serving end of the Raft transport: decodes a request, checks that it is meant for this server
+ * of this cluster, hands its messages over, and answers with an empty 204 at once. What the groups
+ * have to say in return are messages of their own on the reverse direction; nothing here waits for
+ * a disk.
  */
 import { MalformedFrameError } from "../bytes/malformed-frame-error.ts";
 import type { ServerId } from "../ids.ts";

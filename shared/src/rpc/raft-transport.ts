@@ -1,10 +1,11 @@
 /**
- * The sending end of the Raft transport. Each (server, lane) has a queue and at most one request under
- * way; what gathers meanwhile leaves with the next one.
+ * The sending end of the Raft transport. Each (server, lane) has a queue and at most one request
+ * under way; what gathers meanwhile leaves with the next one.
  *
  * T1. Nothing is sent twice and nothing waits for an answer of the protocol: a failed request loses
  *     its messages, and the host hears `unreachable`.
- * T2. A queue is bounded in messages and bytes; past that the oldest go, which are the most outdated.
+ * T2. A queue is bounded in messages and bytes; past that the oldest go, which are the most
+ *     outdated.
  * T3. A request that gets no reply in time is given up, so that a dead peer never blocks a lane.
  */
 import type { CancelTimer, Clock } from "../clock.ts";

@@ -223,7 +223,7 @@ describe("an internal server", () => {
     expect(await get("/metrics")).toEqual([200, "up 1\n"]);
   });
 
-  test("answers unknown paths and bodies that it does not take with errors of its own", async () => {
+  test("answers unknown paths and foreign bodies with errors of its own", async () => {
     const url = await serve(repeat);
     const headers = { "x-stele-cluster": "c", "x-stele-cluster-token": "secret" };
     const missing = await fetch(`${url}/internal/nothing`, { headers });
@@ -242,7 +242,7 @@ describe("an internal server", () => {
     expect([large.status, await large.json()]).toMatchObject([413, { code: "TOO_LARGE" }]);
   });
 
-  test("closing waits for requests under way, within its grace, and takes no new ones", async () => {
+  test("closing waits for requests under way, and takes no new ones", async () => {
     let handled = 0;
     let release = (): void => {};
     const server = httpServer();

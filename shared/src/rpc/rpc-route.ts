@@ -1,10 +1,11 @@
 /**
- * A call of the control plane: a POST of JSON to a path below `/internal/`, whose request and response
- * have a zod schema each. Schemas may be codecs: both sides then work with the decoded form.
+ * A call of the control plane: a POST of JSON to a path below `/internal/`, whose request and
+ * response have a zod schema each. Schemas may be codecs: both sides then work with the decoded
+ * form.
  *
  * P1. A body that its schema does not take is INVALID_REQUEST and reaches no handler.
- * P2. A handler ends by its result, a `DatabaseError`, or its deadline. What else it throws is a bug:
- *     the caller gets INTERNAL without details, and the environment hears of it.
+ * P2. A handler ends by its result, a `DatabaseError`, or its deadline. What else it throws is a
+ *     bug: the caller gets INTERNAL without details, and the environment hears of it.
  */
 import { z } from "zod";
 import { InvariantError } from "../assert.ts";
@@ -128,7 +129,7 @@ export function answerToError(
   }
   environment.unexpected(error, path);
   if (error instanceof InvariantError) {
-    // Not within a promise, where it would be a mere rejection: a broken invariant ends the process.
+    // Thrown outside the promise, so that it ends the process and is no mere rejection.
     environment.clock.soon(() => {
       throw error;
     });

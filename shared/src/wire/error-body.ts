@@ -1,6 +1,6 @@
 /**
- * `DatabaseErrorBody` as JSON, in the replies of the routes between processes. A code that this process
- * does not know, from a newer peer, keeps its text and shows as INTERNAL.
+ * `DatabaseErrorBody` as JSON, in the replies of the routes between processes. A code that this
+ * process does not know, from a newer peer, keeps its text and shows as INTERNAL.
  */
 import { z } from "zod";
 import { DatabaseError, ERROR_KINDS } from "../errors.ts";

@@ -1,5 +1,6 @@
 /**
- * What a `POST /internal/raft/{lane}` carries: Raft messages of any groups from one server to another.
+ * What a `POST /internal/raft/{lane}` carries: Raft messages of any groups from one server to
+ * another.
  *
  *   request  = opening, messages*                        frames of `rpc/frame.ts`
  *   opening  = u8 format, text cluster id, text sender's server id, text recipient's server id

@@ -6,8 +6,8 @@
  *
  * M1. Only what a peer may say has a number: a local step of the core cannot come from the wire.
  * M2. Entries carry no index: the first follows `prevIndex`, so a gap cannot be written down.
- * M3. Terms reach `MAX_TERM` at most, so that no peer can push a term to the end of the numbers, and
- *     within an append they never fall and never pass the leader's.
+ * M3. Terms reach `MAX_TERM` at most, so that no peer can push a term to the end of the numbers,
+ *     and within an append they never fall and never pass the leader's.
  */
 import { assert, unreachable } from "../assert.ts";
 import type { ByteReader } from "../bytes/byte-reader.ts";
