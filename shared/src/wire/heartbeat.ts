@@ -9,6 +9,8 @@
  *     idempotent and names what it expects; steps are derived from reports, so nobody acknowledges them.
  */
 import { z } from "zod";
+import { addressEntries } from "../process/address-book.ts";
+import { defineRoute } from "../rpc/rpc-route.ts";
 
 const id = z.int().nonnegative();
 const bytes = z.base64().nullable();
@@ -68,6 +70,8 @@ export const heartbeatRequestSchema = z.strictObject({
   serverId: z.uuid(),
   name: z.string(),
   url: z.string(),
+  /** When the server took that address, by its own wall clock. */
+  announcedAtMicros: id,
   /** Grows with every heartbeat of this process. */
   sequence: id,
   /** Of the process: distinguishes a restart. */
@@ -118,8 +122,8 @@ export const heartbeatReplySchema = z.discriminatedUnion("kind", [
     acknowledged: id,
     resend: z.boolean(),
     steps: z.array(stepSchema),
-    /** Servers that this one may talk to: the address book's news. */
-    servers: z.array(z.strictObject({ serverId: z.uuid(), name: z.string(), url: z.string() })),
+    /** The tablet servers, so that each finds the others. */
+    servers: addressEntries,
   }),
   /** This master does not lead; `leaderUrl` may be tried next. */
   z.strictObject({ kind: z.literal("not-leader"), leaderUrl: z.string().nullable() }),
@@ -127,3 +131,12 @@ export const heartbeatReplySchema = z.discriminatedUnion("kind", [
   z.strictObject({ kind: z.literal("refused"), detail: z.string() }),
 ]);
 export type HeartbeatReply = z.infer<typeof heartbeatReplySchema>;
+
+export const heartbeatRoute = defineRoute({
+  path: "/internal/heartbeat",
+  request: heartbeatRequestSchema,
+  response: heartbeatReplySchema,
+});
+
+/** A master answers a heartbeat for which it has no steps after so long (H1). */
+export const HEARTBEAT_HOLD_MS = 1000;
