@@ -42,6 +42,8 @@ export interface LevelCheckpointStoreOptions {
 const MIB = 1024 * 1024;
 const WRITE_BUFFER_BYTES = 16 * MIB;
 const CACHE_BYTES = 64 * MIB;
+/** LevelDB keeps up to 1000 tables open: 8 GB of them at this size, 2 GB at its default. */
+const TABLE_BYTES = 8 * MIB;
 
 /** From and to the empty key, below every key: a range that overlaps no table, so only memory moves. */
 const BELOW_ALL = Buffer.alloc(0);
@@ -51,11 +53,17 @@ export async function openLevelCheckpointStore(
   options: LevelCheckpointStoreOptions,
 ): Promise<CheckpointStore> {
   const { directory, clock, onProof, mustExist = false } = options;
-  await prepareLevelDirectory(directory, { mustExist });
-  const engine = new LevelEngine(directory, await openLevel(options));
-  // LevelDB renames CURRENT without a directory sync.
-  await syncDirectory(directory);
-  return new ProvenStore({ engine, clock, onProof });
+  try {
+    await prepareLevelDirectory(directory, { mustExist });
+    const engine = new LevelEngine(directory, await openLevel(options));
+    // LevelDB renames CURRENT without a directory sync.
+    await syncDirectory(directory);
+    return new ProvenStore({ engine, clock, onProof });
+  } catch (error) {
+    if (error instanceof StoreRefusedError) throw error;
+    const detail = `cannot open the store in ${directory}: ${messageOf(error)}`;
+    throw new StoreFailedError(detail, { cause: error });
+  }
 }
 
 async function openLevel({
@@ -68,6 +76,7 @@ async function openLevel({
     valueEncoding: "buffer",
     writeBufferSize: writeBufferBytes,
     cacheSize: cacheBytes,
+    maxFileSize: TABLE_BYTES,
   });
   try {
     await level.open();
@@ -76,7 +85,7 @@ async function openLevel({
     if (codeOf(cause) === "LEVEL_CORRUPTION") {
       throw new StoreRefusedError(directory, messageOf(cause), cause);
     }
-    throw new StoreFailedError(`cannot open ${directory}: ${messageOf(cause)}`, { cause });
+    throw cause;
   }
   return level as unknown as LevelHandle;
 }
@@ -113,7 +122,8 @@ class LevelEngine implements StoreEngine {
       await this.#level.batch([...batch], { sync: false });
     } catch (error) {
       if (codeOf(error) === "LEVEL_CORRUPTION") {
-        await noteDamage(this.#directory, messageOf(error));
+        // Without the note, the next start meets the damage as this one did.
+        await noteDamage(this.#directory, messageOf(error)).catch(() => undefined);
       }
       throw error;
     }

@@ -120,10 +120,14 @@ describe("a store is refused, and its files left as they are,", () => {
   });
 });
 
-test("a store that another handle holds is not taken for a damaged one", async () => {
+test("a store that cannot be opened now is not taken for a damaged one", async () => {
   await open();
-  const second = openLevelCheckpointStore({ directory: data(), clock: systemClock });
-  await expect(second).rejects.toThrow(StoreFailedError);
+  const held = openLevelCheckpointStore({ directory: data(), clock: systemClock });
+  await expect(held).rejects.toThrow(StoreFailedError);
+  const file = join(directory, "file");
+  writeFileSync(file, "");
+  const noDirectory = openLevelCheckpointStore({ directory: file, clock: systemClock });
+  await expect(noDirectory).rejects.toThrow(StoreFailedError);
 });
 
 describe("a damaged block of a table", () => {
