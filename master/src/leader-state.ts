@@ -94,7 +94,8 @@ export class LeaderState {
   /** Whether the server may take part under this name and address. */
   admit(heartbeat: HeartbeatRequest, nowMs: number): Admission {
     const id = serverId(heartbeat.serverId);
-    const { name, url } = heartbeat;
+    const { name, url, announcedAtMicros } = heartbeat;
+    const address = { serverId: id, name, url, announcedAtMicros };
     const row = this.#catalog.server(id);
     if (row?.state === "replaced") {
       const detail =
@@ -105,12 +106,12 @@ export class LeaderState {
     if (row?.state === "live" && row.name === name && row.url === url) return { kind: "admitted" };
     const holder = this.#catalog.serverNamed(name);
     if (holder === undefined || holder.serverId === id) {
-      return { kind: "propose", command: { kind: "register-server", serverId: id, name, url } };
+      return { kind: "propose", command: { kind: "register-server", ...address } };
     }
     const retryInMs = this.#liveness.silentInMs(holder.serverId, nowMs);
     if (retryInMs > 0) return { kind: "name-taken", holder: holder.serverId, retryInMs };
     const old = holder.serverId;
-    return { kind: "propose", command: { kind: "replace-server", old, serverId: id, name, url } };
+    return { kind: "propose", command: { kind: "replace-server", old, ...address } };
   }
 
   /** Takes in an admitted heartbeat. True: the server must send everything. */

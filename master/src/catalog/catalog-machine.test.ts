@@ -177,7 +177,7 @@ class CommandSource {
   #server(kind: "register-server" | "replace-server"): Command {
     const at = this.#random.below(this.#servers.length);
     const old = this.#servers[at] as ServerId;
-    const named = { name: `ts${at}`, url: `http://ts${at}` };
+    const named = { name: `ts${at}`, url: `http://ts${at}`, announcedAtMicros: 0 };
     if (kind === "register-server") return { kind, serverId: old, ...named };
     const replacement = serverId(this.#random.uuid());
     this.#servers[at] = replacement;
@@ -206,7 +206,13 @@ describe("the catalog as a state machine", () => {
     const replica = await newReplica(new SeededRandom(1));
     const source = ["1", "2", "3"].map((name) => serverId(new SeededRandom(+name).uuid()));
     for (const [at, id] of source.entries()) {
-      await replica.run({ kind: "register-server", serverId: id, name: `ts${at}`, url: "" });
+      await replica.run({
+        kind: "register-server",
+        serverId: id,
+        name: `ts${at}`,
+        url: "",
+        announcedAtMicros: 0,
+      });
     }
     const create = (fingerprint: string, key: string): Command => ({
       kind: "create-table",

@@ -18,6 +18,7 @@ export interface RegisterServer {
   readonly serverId: ServerId;
   readonly name: string;
   readonly url: string;
+  readonly announcedAtMicros: number;
 }
 
 /** A new process takes over the name of a dead one, which may never come back. */
@@ -27,6 +28,7 @@ export interface ReplaceServer {
   readonly serverId: ServerId;
   readonly name: string;
   readonly url: string;
+  readonly announcedAtMicros: number;
 }
 
 /** A server has been silent too long: its replicas are to be replaced. */

@@ -11,24 +11,26 @@ import {
 } from "./commands.ts";
 
 export function registerServer(catalog: Catalog, command: RegisterServer): CommandResult {
-  const { serverId, name, url } = command;
+  const { serverId, name, url, announcedAtMicros } = command;
   if (catalog.server(serverId)?.state === "replaced") return replacedRefusal(serverId, name);
   const holder = catalog.serverNamed(name);
   if (holder !== undefined && holder.serverId !== serverId) {
     return refused("NAME_TAKEN", `the name ${name} belongs to server ${holder.serverId}`);
   }
-  catalog.put({ kind: "server", row: { serverId, name, url, state: "live" } });
+  const row = { serverId, name, url, announcedAtMicros, state: "live" } as const;
+  catalog.put({ kind: "server", row });
   return DONE;
 }
 
 export function replaceServer(catalog: Catalog, command: ReplaceServer): CommandResult {
-  const { old, serverId, name, url } = command;
+  const { old, serverId, name, url, announcedAtMicros } = command;
   if (catalog.server(serverId)?.state === "replaced") return replacedRefusal(serverId, name);
   const holder = catalog.serverNamed(name);
   if (holder?.serverId !== old) return outdated(`server ${old} is not the one named ${name}`);
   catalog.put({ kind: "server", row: { ...holder, state: "replaced" } });
   for (const replica of catalog.removed.on(old).keys()) catalog.removeRemoved(replica);
-  catalog.put({ kind: "server", row: { serverId, name, url, state: "live" } });
+  const row = { serverId, name, url, announcedAtMicros, state: "live" } as const;
+  catalog.put({ kind: "server", row });
   return DONE;
 }
 

@@ -74,6 +74,8 @@ export interface ServerRow {
   readonly serverId: ServerId;
   readonly name: string;
   readonly url: string;
+  /** When the server took that address, by its own wall clock. */
+  readonly announcedAtMicros: number;
   readonly state: ServerState;
 }
 

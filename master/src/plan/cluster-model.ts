@@ -118,6 +118,7 @@ export class ClusterModel {
       serverId: server.serverId,
       name: server.name,
       url: `http://${server.name}`,
+      announcedAtMicros: 0,
       sequence: ++server.sequence,
       bootId: `${server.serverId} ${server.boot}`,
       full: true,

@@ -8,18 +8,9 @@
  * a proposal; see master/src/forming for the protocol.
  */
 import { z } from "zod";
+import { addressEntries } from "../process/address-book.ts";
 import { defineRoute } from "../rpc/rpc-route.ts";
-import { heartbeatReplySchema, heartbeatRequestSchema } from "./heartbeat.ts";
 import { lookUpReplySchema, lookUpRequestSchema } from "./tablet-map.ts";
-
-export const masterAddressSchema = z.strictObject({
-  serverId: z.uuid(),
-  name: z.string(),
-  url: z.string(),
-  /** By that master's own wall clock, when it took the address. */
-  announcedAtMicros: z.int().nonnegative(),
-});
-export type MasterAddress = z.infer<typeof masterAddressSchema>;
 
 /** `empty`: has a data directory without a cluster, and waits to form one. `accepted`: holds a proposal. */
 const formingState = z.enum(["empty", "accepted", "formed"]);
@@ -29,7 +20,7 @@ export const helloRoute = defineRoute({
   check: "joining",
   request: z.strictObject({
     /** Set when a master asks: the two exchange what they know of the masters. */
-    masters: z.array(masterAddressSchema).nullable(),
+    masters: addressEntries.nullable(),
   }),
   response: z.strictObject({
     serverId: z.uuid(),
@@ -42,7 +33,7 @@ export const helloRoute = defineRoute({
     proposedClusterId: z.string().nullable(),
     leaderUrl: z.string().nullable(),
     term: z.int().nonnegative(),
-    masters: z.array(masterAddressSchema),
+    masters: addressEntries,
   }),
 });
 export type HelloReply = z.output<typeof helloRoute.response>;
@@ -82,12 +73,6 @@ export const commitProposalRoute = defineRoute({
   check: "joining",
   request: z.strictObject({ clusterId: z.uuid() }),
   response: verdict,
-});
-
-export const heartbeatRoute = defineRoute({
-  path: "/internal/heartbeat",
-  request: heartbeatRequestSchema,
-  response: heartbeatReplySchema,
 });
 
 export const lookUpRoute = defineRoute({
