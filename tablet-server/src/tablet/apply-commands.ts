@@ -8,7 +8,10 @@
  */
 import { must, unreachable } from "@stele/shared/assert.ts";
 import { MalformedFrameError } from "@stele/shared/bytes/malformed-frame-error.ts";
-import { StoreReadError, type StoreOperation } from "@stele/shared/checkpoint-store/checkpoint-store.ts";
+import {
+  StoreReadError,
+  type StoreOperation,
+} from "@stele/shared/checkpoint-store/checkpoint-store.ts";
 import type { LogIndex, Term, Version } from "@stele/shared/ids.ts";
 import {
   DamagedReplicaError,

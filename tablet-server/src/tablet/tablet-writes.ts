@@ -226,11 +226,17 @@ export class TabletWrites {
       return;
     }
     if (known.kind === "abandoned") {
-      this.#decide(pending, failed("UNAVAILABLE", "The write was given up by its front-end.", "unknown"));
+      this.#decide(
+        pending,
+        failed("UNAVAILABLE", "The write was given up by its front-end.", "unknown"),
+      );
       return;
     }
     if (clock.monotonicMs() >= pending.progress.deadlineMs) {
-      this.#decide(pending, failed("DEADLINE", "The deadline passed before the write's turn came.", "no"));
+      this.#decide(
+        pending,
+        failed("DEADLINE", "The deadline passed before the write's turn came.", "no"),
+      );
       return;
     }
     const version = this.#nextVersion();

@@ -1,0 +1,110 @@
+/**
+ * Hashes of a tablet's data as of one log index, which its replicas compare (architecture section 8). Begun by
+ * applying a verify entry, computed in the background over a consistent view, kept for a while for whoever asks.
+ *
+ * V1. The view is taken when the store holds exactly the entries up to the verify entry (apply-commands.ts, Q3).
+ * V2. The hash covers every record of the tablet, rows and what lies beside them, in key order, without the
+ *     spaces, which differ between replicas.
+ * V3. At most `MAX_KEPT` results are kept, oldest out first.
+ */
+import { createHash } from "node:crypto";
+import type {
+  CheckpointStore,
+  StoreSnapshot,
+} from "@stele/shared/checkpoint-store/checkpoint-store.ts";
+import type { LogIndex, TabletId } from "@stele/shared/ids.ts";
+import { relativeKey } from "../storage/key-layout.ts";
+import { rowRanges, tabletRanges } from "./tablet-ranges.ts";
+import type { TabletState } from "./tablet-state.ts";
+
+export interface Verification {
+  readonly index: LogIndex;
+  readonly rows: number;
+  /** Hexadecimal SHA-256. */
+  readonly hash: string;
+}
+
+const MAX_KEPT = 64;
+const STEP_RECORDS = 1000;
+const STEP_BYTES = 1024 * 1024;
+
+export class Verifications {
+  readonly #store: CheckpointStore;
+  readonly #failed: (error: unknown) => void;
+  readonly #results = new Map<string, Promise<Verification>>();
+  /** Asked for before the entry was applied here. */
+  readonly #awaited = new Map<string, ((result: Promise<Verification>) => void)[]>();
+
+  constructor(store: CheckpointStore, failed: (error: unknown) => void) {
+    this.#store = store;
+    this.#failed = failed;
+  }
+
+  /** The verify entry has just been written; called between two batches. */
+  begin(state: TabletState, verify: { readonly index: LogIndex; readonly verifyId: number }): void {
+    const name = nameOf(state.tabletId, verify.verifyId);
+    const result = hashTablet(this.#store.snapshot(), state, verify.index);
+    result.catch(this.#failed);
+    this.#results.set(name, result);
+    for (const awaiting of this.#awaited.get(name) ?? []) awaiting(result);
+    this.#awaited.delete(name);
+    const oldest = this.#results.keys().next();
+    if (this.#results.size > MAX_KEPT && oldest.done !== true) this.#results.delete(oldest.value);
+  }
+
+  /** The result, once the entry is applied here; null when `expired` fires first. */
+  result(tablet: TabletId, verifyId: number, expired: Promise<void>): Promise<Verification | null> {
+    const name = nameOf(tablet, verifyId);
+    const known = this.#results.get(name);
+    if (known !== undefined) return known;
+    const begun = new Promise<Verification>((resolve) => {
+      const waiting = this.#awaited.get(name) ?? [];
+      waiting.push(resolve);
+      this.#awaited.set(name, waiting);
+    });
+    const gaveUp = expired.then(() => {
+      this.#awaited.delete(name);
+      return null;
+    });
+    return Promise.race([begun, gaveUp]);
+  }
+}
+
+function nameOf(tablet: TabletId, verifyId: number): string {
+  return `${tablet}/${verifyId}`;
+}
+
+async function hashTablet(
+  view: StoreSnapshot,
+  state: TabletState,
+  index: LogIndex,
+): Promise<Verification> {
+  const hash = createHash("sha256");
+  const frame = Buffer.allocUnsafe(8);
+  let rows = 0;
+  const rowStarts = new Set(rowRanges(state).map(({ start }) => start.toString("hex")));
+  try {
+    for (const range of tabletRanges(state)) {
+      const countsRows = rowStarts.has(range.start.toString("hex"));
+      const iterator = view.iterate({ ...range, reverse: false });
+      try {
+        for (;;) {
+          const found = await iterator.next(STEP_RECORDS, STEP_BYTES);
+          if (found.length === 0) break;
+          if (countsRows) rows += found.length;
+          for (const [key, value] of found) {
+            const relative = relativeKey(key);
+            frame.writeUInt32LE(relative.length, 0);
+            frame.writeUInt32LE(value.length, 4);
+            hash.update(frame).update(relative).update(value);
+          }
+        }
+      } finally {
+        await iterator.close();
+      }
+    }
+  } finally {
+    await view.close();
+  }
+  return { index, rows, hash: hash.digest("hex") };
+}
