@@ -284,6 +284,22 @@ describe("a batch channel", () => {
     expect(await first).toMatchObject({ reason: "broken", sent: "maybe" });
   });
 
+  test("calls that expired unsent make room for others", async () => {
+    const silent = createTcpServer((socket) => {
+      socket.on("error", () => {});
+      cleanups.push(() => void socket.destroy());
+    });
+    const channel = channelTo(await listen(silent), { slots: 1, openCalls: 3 });
+    const first = failureOf(channel.call(Buffer.alloc(1), inMs(5_000)));
+    await new Promise((resolve) => setImmediate(resolve));
+    for (let round = 0; round < 4; round++) {
+      const expiring = [1, 2].map(() => failureOf(channel.call(Buffer.alloc(1), inMs(15))));
+      for (const failure of await Promise.all(expiring)) expect(failure.reason).toBe("deadline");
+    }
+    channel.close();
+    await first;
+  });
+
   test("a server restarted between calls costs no call", async () => {
     let server = createServer(responding(echo));
     const port = await listen(server);

@@ -138,7 +138,7 @@ export class BatchChannel implements CallChannel {
     if (deadlineMs <= this.#clock.monotonicMs()) {
       return new ChannelFailure("deadline", "no", "the deadline had passed before the call");
     }
-    if (this.#open.size >= limits.openCalls) {
+    if (Math.max(this.#open.size, this.#queue.length) >= limits.openCalls) {
       return new ChannelFailure("overloaded", "no", `${this.#open.size} calls are open`);
     }
     if (this.#queuedBytes > 0 && this.#queuedBytes + payload.length > limits.queuedBytes) {

@@ -240,6 +240,32 @@ describe("Raft messages over a faulty network", () => {
   });
 });
 
+test("behind a lost piece of a reply nothing arrives, and nobody is told", async () => {
+  const { clock, network } = world(1);
+  const [a, b] = [network.host(A, clock.process()), network.host(B, clock.process())];
+  b.serve("/internal/test", (_body, sink) => {
+    for (const [at, text] of ["one", "two", "three"].entries()) {
+      b.clock.after(10 * at, () => sink.write([Buffer.from(text)]));
+    }
+    return () => {};
+  });
+  const events: string[] = [];
+  const request = { url: B, path: "/internal/test", body: Buffer.alloc(0) };
+  a.post(request, {
+    head: (status) => events.push(String(status)),
+    data: (chunk) => events.push(chunk.toString()),
+    end: () => events.push("end"),
+    failed: (reason) => events.push(reason),
+  });
+  await clock.runFor(5);
+  network.block(B, A);
+  await clock.runFor(10);
+  network.unblock(B, A);
+  await clock.runFor(60_000);
+  expect(events[0]).toBe("200");
+  expect(events.slice(1).join("")).toBe("one");
+});
+
 describe("routes and streams over a network in memory", () => {
   const route = defineRoute({
     path: "/internal/test",

@@ -260,9 +260,11 @@ describe("an internal server", () => {
     await expect(caller.call(url, keyRoute, request, inMs(5_000))).rejects.toBeInstanceOf(
       ChannelFailure,
     );
+    const releasedMs = systemClock.monotonicMs();
     release();
     expect((await underWay).keys).toHaveLength(2);
     await closing;
+    expect(systemClock.monotonicMs() - releasedMs).toBeLessThan(2_000);
     expect(handled).toBe(1);
   });
 
