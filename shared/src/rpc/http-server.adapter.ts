@@ -42,7 +42,7 @@ export interface HttpServerOptions {
   /** Null: ready; else why not. */
   readonly unreadyReason: () => string | null;
   /** In the text format of Prometheus. */
-  readonly metrics: () => string;
+  readonly metrics: () => string | Promise<string>;
   /** By exact path; they check the cluster themselves. */
   readonly listeners: ReadonlyMap<string, HttpListener>;
   /** Hears of errors that no route should raise; for the log. */
@@ -140,8 +140,8 @@ function setUp(app: FastifyInstance, options: HttpServerOptions): void {
     return reply.code(reason === null ? 200 : 503).send({ ready: reason === null, reason });
   });
   app.get("/v1/version", () => ({ role, version }));
-  app.get("/metrics", (_request, reply) => {
-    return reply.type("text/plain; version=0.0.4").send(options.metrics());
+  app.get("/metrics", async (_request, reply) => {
+    return reply.type("text/plain; version=0.0.4").send(await options.metrics());
   });
 }
 
