@@ -60,6 +60,12 @@ export class Progress {
     return logIndex(this.#next);
   }
 
+  /** Nothing is to be sent before the follower answers, or before its snapshot has ended. */
+  isWaiting(): boolean {
+    if (this.#state.kind === "probe") return this.#state.sent === "awaiting-answer";
+    return this.#state.kind === "snapshot";
+  }
+
   probe(next: number): void {
     this.#next = Math.max(next, this.#match + 1);
     this.#state = { kind: "probe", sent: "none" };

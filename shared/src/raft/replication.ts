@@ -69,7 +69,7 @@ function sendRound(state: RaftState, leadership: Leadership): void {
 }
 
 function replicate(state: RaftState, follower: Progress): void {
-  if (follower.state.kind === "snapshot") return;
+  if (follower.isWaiting()) return;
   if (follower.next <= state.log.truncated.index) wantSnapshot(state, follower);
   else if (follower.state.kind === "probe") probe(state, follower);
   else stream(state, follower);
@@ -83,7 +83,6 @@ function wantSnapshot(state: RaftState, follower: Progress): void {
 }
 
 function probe(state: RaftState, follower: Progress): void {
-  if (follower.state.kind !== "probe" || follower.state.sent === "awaiting-answer") return;
   const { log, options } = state;
   const agreed = follower.next === follower.match + 1;
   const last = agreed

@@ -27,6 +27,8 @@ export interface Selection {
   readonly from?: number | undefined;
   readonly to?: number | undefined;
   readonly kind?: string | undefined;
+  /** Only so many, the oldest first. */
+  readonly count?: number | undefined;
 }
 
 export class ScriptCluster {
@@ -62,7 +64,7 @@ export class ScriptCluster {
   addWithPast(replica: number, config: GroupConfig, past: Past): void {
     const disk = emptyDisk(config);
     disk.hardState = { term: term(past.term), vote: past.vote, commit: logIndex(past.commit) };
-    disk.entries = past.terms.map((entryTerm, at): Entry => entry(at + 1, entryTerm));
+    disk.entries = past.terms.map((entryTerm, at): Entry => entry(at + 1, entryTerm, `e${at + 1}`));
     this.#add(replica, disk);
   }
 
@@ -117,15 +119,15 @@ export class ScriptCluster {
 
   /** Delivers the messages and leaves them on the wire. */
   repeat(selection: Selection): string[] {
-    const chosen = this.#waiting.filter((message) => isChosen(selection, message));
+    const chosen = this.#choose(selection);
     for (const message of chosen) this.step(message);
     return chosen.map(traceMessage);
   }
 
   /** Removes the messages from the wire. */
   take(selection: Selection): RaftMessage[] {
-    const chosen = this.#waiting.filter((message) => isChosen(selection, message));
-    this.#waiting = this.#waiting.filter((message) => !isChosen(selection, message));
+    const chosen = this.#choose(selection);
+    this.#waiting = this.#waiting.filter((message) => !chosen.includes(message));
     return chosen;
   }
 
@@ -145,8 +147,33 @@ export class ScriptCluster {
     this.#cuts.clear();
   }
 
+  /** Lets `candidate` win with the given votes; what it wants to say as leader is not yet taken. */
+  elect(candidate: number, by: readonly number[]): void {
+    this.host(candidate).raft.campaign();
+    for (const kind of ["pre-vote", "vote"]) {
+      this.settleOne(candidate);
+      for (const voter of by) this.deliver({ from: candidate, to: voter, kind });
+      for (const voter of by) this.settleOne(voter);
+      this.take({ from: candidate, kind });
+      this.deliver({ to: candidate, kind: `${kind}-reply` });
+    }
+  }
+
+  /** Puts a message on the wire as it is, whatever is cut. */
+  put(message: RaftMessage): void {
+    this.#waiting.push(message);
+  }
+
+  #choose(selection: Selection): RaftMessage[] {
+    return this.#waiting
+      .filter((message) => isChosen(selection, message))
+      .slice(0, selection.count ?? this.#waiting.length);
+  }
+
   #add(replica: number, disk: Disk): void {
-    const options = { ...TEST_TICKS, ...this.#tuning, replicaId: id(replica), random: noJitter };
+    // A promise ends before the election timeout, so that a script can ask a voter that is free.
+    const ticks = { ...TEST_TICKS, promiseTicks: 8 };
+    const options = { ...ticks, ...this.#tuning, replicaId: id(replica), random: noJitter };
     this.#hosts.set(replica, new CoreHost(options, disk, "fresh"));
   }
 

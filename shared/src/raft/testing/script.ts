@@ -4,14 +4,17 @@
  *
  *   group voters=1,2,3 [learners=4] [waiting=5] [window=2] ...    make replicas behind entry 1; `waiting` know nothing
  *   replica 1 voters=1,2,3 log=1,1,2 term=2 [vote=1] [commit=1]   make one with a past
+ *                              (its entries are commands e1, e2, ...)
+ *   elect 1 by=2,3             1 wins an election; its first Ready as leader is not taken
  *   campaign 1 | tick 1 [times=10] | read 1 | leader-unreachable 1
  *   propose 1 a b ...          transfer 1 to=2           unreachable 1 peer=2
  *   config 1 voters=1,2,4 [learners=5] at=0               at: the expected config index
  *   compact 1 index=5          snapshot 1 to=2           snapshot-done 1 to=2 outcome=failed
+ *                              (an offer on the wire)
  *   ready 1                    take one Ready, leave its write under way
  *   persisted 1                complete the write
  *   settle [1] [quietly]       take, write (and without a number: deliver) until nothing moves
- *   deliver | drop | repeat [from=1] [to=2] [kind=append] deliver: and see it; repeat: deliver, keep a copy
+ *   deliver | drop | repeat [from=1] [to=2] [kind=append] [count=1]    repeat: deliver and keep a copy
  *   cut 1,2 3 | cut-one-way 1 2 | heal | crash 1          crash: and restart from what is durable
  *   status [1] | log 1 | quiet 1
  */
@@ -110,6 +113,7 @@ class ScriptRun {
     group: (command) => this.#group(command),
     replica: (command) => this.#replica(command),
     campaign: (command) => silent(this.#raft(command).campaign()),
+    elect: (command) => silent(this.#cluster.elect(command.replica(), command.list("by"))),
     "leader-unreachable": (command) => silent(this.#raft(command).leaderUnreachable()),
     tick: (command) => {
       const times = command.number("times") ?? 1;
@@ -138,7 +142,7 @@ class ScriptRun {
     },
     snapshot: (command) => {
       const offer = this.#host(command).snapshotFor(id(command.mustNumber("to")));
-      this.#cluster.step(offer);
+      this.#cluster.put(offer);
       return [traceMessage(offer)];
     },
     "snapshot-done": (command) => {
@@ -236,6 +240,7 @@ function selection(command: Command): Selection {
     from: command.number("from"),
     to: command.number("to"),
     kind: command.option("kind"),
+    count: command.number("count"),
   };
 }
 
