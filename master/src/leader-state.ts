@@ -121,7 +121,7 @@ export class LeaderState {
     this.#toMarkGone.delete(id);
     const taken = this.#reports.takeIn(id, heartbeat);
     this.#planner.tabletsChanged(taken.tablets);
-    this.#planner.replicasDestroyed(taken.destroyed);
+    this.#planner.replicasDestroyed(id, taken.destroyed);
     if (revived || taken.becameKnown) this.#planner.serverChanged(id);
     return taken.resend;
   }

@@ -45,12 +45,18 @@ export interface ReportedReplica {
   readonly followers: readonly ReportedFollower[];
 }
 
+export interface Tombstone {
+  readonly tabletId: TabletId;
+  readonly replicaId: ReplicaId;
+}
+
 export interface TakenIn {
   /** The master does not know the base of this delta: the server must send everything. */
   readonly resend: boolean;
   /** Tablets whose reports changed. */
   readonly tablets: ReadonlySet<TabletId>;
-  readonly destroyed: readonly ReplicaId[];
+  /** Tombstones: the server will never again have a replica of the tablet up to that id. */
+  readonly destroyed: readonly Tombstone[];
   /** The first full report of this boot: absences of this server's replicas begin to count. */
   readonly becameKnown: boolean;
 }
@@ -102,16 +108,15 @@ export class Reports implements ReportsReader {
   takeIn(server: ServerId, heartbeat: HeartbeatRequest): TakenIn {
     const known = this.#servers.get(server);
     const sameBoot = known?.bootId === heartbeat.bootId;
-    const destroyed = heartbeat.destroyed.map((item) => replicaId(item.replicaId));
+    const destroyed = heartbeat.destroyed.map((item) => {
+      return { tabletId: tabletId(item.tabletId), replicaId: replicaId(item.replicaId) };
+    });
     if (sameBoot && heartbeat.sequence <= known.sequence) return nothing(false, []);
     if (!heartbeat.full && !sameBoot) return nothing(true, destroyed);
     const touched = new Set<TabletId>();
     if (heartbeat.full) this.#forgetMissing(server, heartbeat, touched);
     const { replicas } = this.#entry(server, heartbeat);
-    for (const { tabletId: tablet, replicaId: replica } of heartbeat.destroyed) {
-      if (!replicas.delete(replicaId(replica))) continue;
-      this.#forget(tabletId(tablet), replicaId(replica), touched);
-    }
+    for (const tombstone of destroyed) this.#bury(server, replicas, tombstone, touched);
     for (const report of heartbeat.replicas) {
       const reported = this.#reported(server, report);
       replicas.set(reported.replicaId, reported);
@@ -128,6 +133,19 @@ export class Reports implements ReportsReader {
     }
     this.#servers.delete(server);
     return tablets;
+  }
+
+  #bury(
+    server: ServerId,
+    replicas: Map<ReplicaId, ReportedReplica>,
+    { tabletId: tablet, replicaId: upTo }: Tombstone,
+    touched: Set<TabletId>,
+  ): void {
+    for (const [replica, report] of this.of(tablet)) {
+      if (report.serverId !== server || replica > upTo) continue;
+      replicas.delete(replica);
+      this.#forget(tablet, replica, touched);
+    }
   }
 
   #entry(server: ServerId, { bootId, sequence }: HeartbeatRequest): ServerReports {
@@ -203,6 +221,6 @@ function configOf(config: ReplicaReport["config"]): GroupConfig {
   };
 }
 
-function nothing(resend: boolean, destroyed: readonly ReplicaId[]): TakenIn {
+function nothing(resend: boolean, destroyed: readonly Tombstone[]): TakenIn {
   return { resend, tablets: new Set(), destroyed, becameKnown: false };
 }

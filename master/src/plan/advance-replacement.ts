@@ -51,9 +51,7 @@ function reasonToAbort(situation: Situation, row: ReplacementRow): string | null
   const loss = lossOf(situation, row.newcomer);
   if (loss !== null) return loss.reason;
   if (!isIn(tablet.config.voters, row.lost)) return "the lost replica is no voter any more";
-  const sameServer = row.lost.serverId === row.newcomer.serverId;
   const isBack =
-    !sameServer &&
     reported.get(row.lost.replicaId)?.state === "running" &&
     world.isLive(row.lost.serverId) &&
     lossOf(situation, row.lost) === null;

@@ -50,7 +50,8 @@ export interface ModelServer {
   sequence: number;
   masterTerm: number;
   readonly replicas: Map<ReplicaId, ModelReplica>;
-  readonly tombstones: Map<ReplicaId, TabletId>;
+  /** By tablet: the highest replica id destroyed here; it and all below never return. */
+  readonly tombstones: Map<TabletId, ReplicaId>;
 }
 
 /** The truth about one tablet. */
@@ -110,10 +111,9 @@ export class ClusterModel {
 
   heartbeat(server: ModelServer): HeartbeatRequest {
     const replicas = [...server.replicas.values()].map((replica) => this.#report(replica));
-    const destroyed = [...server.tombstones].map(([id, tablet]) => ({
-      tabletId: tablet,
-      replicaId: id,
-    }));
+    const destroyed = [...server.tombstones].map(([tablet, id]) => {
+      return { tabletId: tablet, replicaId: id };
+    });
     return {
       serverId: server.serverId,
       name: server.name,
@@ -191,7 +191,7 @@ export class ClusterModel {
   #create(server: ModelServer, step: Extract<Step, { kind: "create-replica" }>): void {
     const id = replicaId(step.replicaId);
     const tablet = tabletId(step.tabletId);
-    if (server.replicas.has(id) || server.tombstones.has(id)) return;
+    if (server.replicas.has(id) || (server.tombstones.get(tablet) ?? 0) >= id) return;
     for (const other of server.replicas.values()) if (other.tabletId === tablet) return;
     assert(!this.#created.has(id), `X1: replica ${id} existed before and has forgotten its votes`);
     this.#created.add(id);
@@ -252,25 +252,27 @@ export class ClusterModel {
     leader.state = "dropped";
   }
 
+  /** As the real host does: every replica of the tablet up to that id goes, and never returns. */
   #destroy(server: ModelServer, step: Extract<Step, { kind: "destroy-replica" }>): void {
-    const id = replicaId(step.replicaId);
+    const upTo = replicaId(step.replicaId);
     const tablet = tabletId(step.tabletId);
-    const group = this.groups.get(tablet);
-    const replica = server.replicas.get(id);
-    const given = replica === undefined || this.#isGivenUp(tablet, replica.generation);
-    if (group !== undefined && !given) {
-      const configs = [group.active.config, group.committed.config];
-      const votes = configs.some(({ voters, outgoing }) =>
-        [...voters, ...outgoing].some((member) => member.replicaId === id),
-      );
-      const spared = replica.state === "suspect" && this.#groupSurvives(group, () => false);
-      assert(
-        !votes || spared,
-        () => `X2: replica ${id} of tablet ${tablet} is destroyed but votes`,
-      );
+    if ((server.tombstones.get(tablet) ?? 0) >= upTo) return;
+    server.tombstones.set(tablet, upTo);
+    for (const replica of server.replicas.values()) {
+      if (replica.tabletId !== tablet || replica.replicaId > upTo) continue;
+      this.#checkDestruction(replica);
+      server.replicas.delete(replica.replicaId);
     }
-    server.replicas.delete(id);
-    server.tombstones.set(id, tablet);
+  }
+
+  #checkDestruction(replica: ModelReplica): void {
+    const group = this.groups.get(replica.tabletId);
+    if (group === undefined || this.#isGivenUp(replica.tabletId, replica.generation)) return;
+    const votes = [group.active.config, group.committed.config].some(({ voters, outgoing }) =>
+      [...voters, ...outgoing].some((member) => member.replicaId === replica.replicaId),
+    );
+    const spared = replica.state === "suspect" && this.#groupSurvives(group, () => false);
+    assert(!votes || spared, () => `X2: ${JSON.stringify(replica)} is destroyed but votes`);
   }
 
   #advanceGroup(group: ModelGroup): void {

@@ -7,6 +7,7 @@
  *     catalog in which its own command is missing.
  */
 import type { ReplicaId, ServerId, TableId, TabletId } from "@stele/shared/ids.ts";
+import type { Tombstone } from "../reports.ts";
 import type { CatalogChange } from "../catalog/catalog.ts";
 import type { Command } from "../catalog/commands.ts";
 import { forgetDropped } from "./drop-table.ts";
@@ -59,9 +60,11 @@ export class Planner {
   }
 
   /** The server says that it destroyed them. */
-  replicasDestroyed(replicas: Iterable<ReplicaId>): void {
-    for (const id of replicas) {
-      if (this.#world.catalog.removed.get(id) !== undefined) this.#destroyed.add(id);
+  replicasDestroyed(server: ServerId, tombstones: Iterable<Tombstone>): void {
+    for (const { tabletId, replicaId: upTo } of tombstones) {
+      for (const row of this.#world.catalog.removed.of(tabletId).values()) {
+        if (row.serverId === server && row.replicaId <= upTo) this.#destroyed.add(row.replicaId);
+      }
     }
   }
 
@@ -102,6 +105,7 @@ export class Planner {
     for (const id of take(this.#tablets, limit)) {
       const plan = planTablet(this.#world, id);
       this.#outbox.replace(`tablet ${id}`, plan.steps);
+      for (const replica of this.#world.catalog.removed.of(id).keys()) this.#removed.add(replica);
       commands.push(...plan.commands);
       decisions.push(...plan.decisions);
       if (plan.waitsForRoom) this.#waiting.add(id);
@@ -114,12 +118,13 @@ export class Planner {
     const row = this.#world.catalog.removed.get(id);
     if (row === undefined) return this.#outbox.replace(subject, []);
     const { reports } = this.#world;
+    const { step, decision } = destroyRemoved(this.#world, row);
     const isAbsent = reports.knows(row.serverId) && !reports.on(row.serverId).has(id);
-    if (isAbsent && this.#outbox.deliveries(subject) >= DELIVERIES_BEFORE_ABSENT) {
+    const enough = this.#outbox.deliveries(subject) >= DELIVERIES_BEFORE_ABSENT;
+    if (isAbsent && (step === null || enough)) {
       commands.push({ kind: "confirm-destroyed", replicas: [id] });
       return;
     }
-    const { step, decision } = destroyRemoved(this.#world, row);
     this.#outbox.replace(subject, step === null ? [] : [step]);
     if (decision !== null) decisions.push(decision);
   }

@@ -44,23 +44,30 @@ export function removeForgotten({ catalog, reports }: World, id: TabletId, plan:
   }
 }
 
-/** The step for a replica on the removed list; null, with a decision, if it is a voter after all. */
+/**
+ * The step for a replica on the removed list. None, with the reason, while the tablet's config counts a vote
+ * on that server which the step would destroy too: a server destroys every replica of the tablet up to the id
+ * that it is told. (While that voter is there, no other replica of the tablet can come to be beside it.)
+ */
 export function destroyRemoved(
-  world: World,
+  { catalog, reports }: World,
   removed: RemovedRow,
 ): { readonly step: PlannedStep | null; readonly decision: Decision | null } {
-  const config = world.catalog.tablet(removed.tabletId)?.config;
-  const votes = [...(config?.voters ?? []), ...(config?.outgoing ?? [])].some(
-    (member) => member.replicaId === removed.replicaId,
-  );
-  if (!votes) return { step: destroyStep(removed), decision: null };
+  const { tabletId, replicaId, serverId } = removed;
+  const config = catalog.tablet(tabletId)?.config;
+  const spared = [...(config?.voters ?? []), ...(config?.outgoing ?? [])].find((member) => {
+    if (member.serverId !== serverId || member.replicaId > replicaId) return false;
+    const report = reports.of(tabletId).get(member.replicaId);
+    return report === undefined ? !reports.knows(serverId) : report.state !== "suspect";
+  });
+  if (spared === undefined) return { step: destroyStep(removed), decision: null };
   return {
     step: null,
     decision: {
       rule: "remove-orphans",
-      subject: `replica ${removed.replicaId} of tablet ${removed.tabletId}`,
+      subject: `replica ${replicaId} of tablet ${tabletId}`,
       outcome: "refuses",
-      reason: "it is to be destroyed, but the tablet's config counts its vote",
+      reason: `its server also has replica ${spared.replicaId}, which votes`,
     },
   };
 }
