@@ -50,7 +50,7 @@ export class Heartbeat {
   #underWay = 0;
   #changed = false;
   #cancelGather: CancelTimer | null = null;
-  #stopped = false;
+  #stopped = true;
 
   constructor(parts: HeartbeatParts) {
     this.#parts = parts;
@@ -62,6 +62,7 @@ export class Heartbeat {
   }
 
   start(): void {
+    this.#stopped = false;
     void this.#beat();
   }
 

@@ -231,12 +231,15 @@ async function openDisks(
   config: ServerConfig,
   log: Log,
 ): Promise<{ opened: OpenedLog; store: CheckpointStore }> {
+  // A log that is gone took votes and entries with it; only a new directory may be without one.
+  let whenEmpty: "create" | "refuse" = directory.isNew ? "create" : "refuse";
   for (;;) {
     try {
-      return await openLogAndStore(directory, config);
+      return await openLogAndStore(directory, config, whenEmpty);
     } catch (error) {
       if (!(error instanceof StoreRefusedError) && !(error instanceof LogRefusedError)) throw error;
       const place = await directory.setContentsAside();
+      whenEmpty = "create";
       log.error(
         { error, place, serverId: directory.identity.serverId },
         "the disk's contents are kept aside; the server goes on as if its disk were new",
@@ -248,6 +251,7 @@ async function openDisks(
 async function openLogAndStore(
   directory: DataDirectory,
   config: ServerConfig,
+  whenEmpty: "create" | "refuse",
 ): Promise<{ opened: OpenedLog; store: CheckpointStore }> {
   const { serverId } = directory.identity;
   const logDirectory = new FileLogDirectory(directory.pathOf("commit-log"));
@@ -256,8 +260,7 @@ async function openLogAndStore(
     serverId,
     random: systemRandom,
     segmentBytes: config.segmentBytes,
-    // A log that is gone took votes and entries with it.
-    whenEmpty: directory.isNew ? "create" : "refuse",
+    whenEmpty,
   }).catch(async (error: unknown) => {
     await logDirectory.close();
     throw error;

@@ -43,6 +43,8 @@ export interface TabletParts {
   readonly serverName: string;
   /** A row or record of this replica turned out to be damaged. */
   readonly damaged: (tablet: Tablet, error: Error) => void;
+  /** Leader or config changed: the master waits to hear of it. */
+  readonly changed: () => void;
 }
 
 export class Tablet implements StateMachine {
@@ -115,6 +117,7 @@ export class Tablet implements StateMachine {
   }
 
   leadershipChanged(leadership: Leadership): void {
+    this.#parts.changed();
     this.#writes?.end();
     this.#writes = null;
     this.#term = null;
@@ -133,6 +136,7 @@ export class Tablet implements StateMachine {
   configChanged(config: GroupConfig, configIndex: LogIndex): void {
     this.#config = config;
     this.#configIndex = configIndex;
+    this.#parts.changed();
   }
 
   // --- What callers are told ---

@@ -1,0 +1,113 @@
+/**
+ * `:verify` on the server of the tablet's leader: one verify entry, then the hash of every voter's data as of that
+ * entry, its own included. A replica that cannot be reached within the deadline fails the call: what was not
+ * compared is not called equal.
+ */
+import type { FastifyInstance } from "fastify";
+import { delay, type Clock } from "@stele/shared/clock.ts";
+import { DatabaseError } from "@stele/shared/errors.ts";
+import { tabletId, type ServerId, type TabletId } from "@stele/shared/ids.ts";
+import type { Random } from "@stele/shared/random.ts";
+import { registerRoute } from "@stele/shared/rpc/register-route.ts";
+import type { RpcClient } from "@stele/shared/rpc/rpc-client.ts";
+import type { RouteCall, RouteEnvironment } from "@stele/shared/rpc/rpc-route.ts";
+import { tabletHashRoute, verifyRoute } from "@stele/shared/wire/verify-call.ts";
+import type { z } from "zod";
+import type { Tablet } from "../tablet/tablet.ts";
+import type { Verifications } from "../tablet/verifications.ts";
+import type { TabletSet } from "../tablet-set.ts";
+
+export interface VerifyRouteParts {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly rpc: RpcClient;
+  readonly tablets: TabletSet;
+  readonly verifications: Verifications;
+  readonly serverName: string;
+  readonly urlOf: (server: ServerId) => string | null;
+}
+
+type Hashed = z.output<typeof tabletHashRoute.response>;
+type Verified = z.output<typeof verifyRoute.response>;
+
+export function registerVerifyRoutes(
+  app: FastifyInstance,
+  parts: VerifyRouteParts,
+  environment: RouteEnvironment,
+): void {
+  registerRoute(
+    app,
+    verifyRoute,
+    (request, call) => verify(parts, tabletId(request.tabletId), call),
+    environment,
+  );
+  registerRoute(
+    app,
+    tabletHashRoute,
+    async ({ tabletId: id, verifyId }, call): Promise<Hashed> => {
+      const { clock, serverName, verifications } = parts;
+      const expired = delay(clock, call.deadlineMs - clock.monotonicMs());
+      const result = await verifications.result(tabletId(id), verifyId, expired);
+      if (result === null) return { kind: "unknown" };
+      const { hash, index, rows } = result;
+      return { kind: "hashed", server: serverName, index, rows, hash };
+    },
+    environment,
+  );
+}
+
+async function verify(parts: VerifyRouteParts, id: TabletId, call: RouteCall): Promise<Verified> {
+  const tablet = parts.tablets.tablet(id);
+  if (tablet === null) return { kind: "not-here" };
+  const verifyId = parts.random.below(2 ** 32);
+  const outcome = await tablet.verify(verifyId);
+  if (outcome.kind === "not-leader") {
+    const redirect = tablet.notLeader();
+    return { kind: "not-leader", leader: redirect.kind === "not-leader" ? redirect.leader : null };
+  }
+  if (outcome.kind !== "applied") {
+    const detail = `Tablet ${id} is changing its leader; try again.`;
+    throw new DatabaseError({ code: "UNAVAILABLE", detail, retryAfterMs: 500 });
+  }
+  const replicas = await Promise.all(
+    tablet
+      .descriptor()
+      .replicas.filter(({ role }) => role === "voter")
+      .map(({ serverId }) => hashOf(parts, tablet, serverId, verifyId, call)),
+  );
+  const equal = replicas.every(({ hash, rows }) => {
+    return hash === replicas[0]?.hash && rows === replicas[0]?.rows;
+  });
+  return { kind: "verified", index: outcome.index, equal, replicas };
+}
+
+async function hashOf(
+  parts: VerifyRouteParts,
+  tablet: Tablet,
+  server: ServerId,
+  verifyId: number,
+  call: RouteCall,
+): Promise<{ server: string; rows: number; hash: string }> {
+  const { clock, rpc, serverName, urlOf, verifications } = parts;
+  const { tabletId: id } = tablet;
+  if (server === tablet.group.serverId) {
+    const expired = delay(clock, call.deadlineMs - clock.monotonicMs());
+    const own = await verifications.result(id, verifyId, expired);
+    if (own === null) throw unreachedReplica(id, serverName);
+    return { server: serverName, rows: own.rows, hash: own.hash };
+  }
+  const url = urlOf(server);
+  if (url === null) throw unreachedReplica(id, server);
+  const { deadlineMs } = call;
+  const reply = await rpc.call(url, tabletHashRoute, { tabletId: id, verifyId }, { deadlineMs });
+  if (reply.kind === "unknown") throw unreachedReplica(id, server);
+  return { server: reply.server, rows: reply.rows, hash: reply.hash };
+}
+
+function unreachedReplica(id: TabletId, server: string): DatabaseError {
+  return new DatabaseError({
+    code: "UNAVAILABLE",
+    detail: `The replica of tablet ${id} on server ${server} gave no hash in time.`,
+    hint: "Wait until it has caught up (GET /v1/tablets/{id} shows the lag) and verify again.",
+  });
+}

@@ -1,0 +1,133 @@
+/**
+ * Puts a tablet server together: tablets over the replica host, the row service on the batch channel, the heartbeat
+ * to the masters.
+ */
+import type { ServerConfig } from "@stele/shared/config-knobs.ts";
+import { delay } from "@stele/shared/clock.ts";
+import { endProcess } from "@stele/shared/process/fatal.adapter.ts";
+import { joinCluster } from "@stele/shared/process/join-cluster.ts";
+import { openReplicatedProcess } from "@stele/shared/process/replicated-process.adapter.ts";
+import { systemRandom } from "@stele/shared/random.ts";
+import { BATCH_PATH } from "@stele/shared/rpc/batch-channel.ts";
+import { BatchResponder } from "@stele/shared/rpc/batch-responder.ts";
+import { exchangeListener } from "@stele/shared/rpc/exchange-listener.adapter.ts";
+import { Heartbeat } from "./heartbeat.ts";
+import { ReplicaReports } from "./replica-reports.ts";
+import { registerVerifyRoutes } from "./routes/verify-route.ts";
+import { RowService } from "./row-service.ts";
+import { tabletServerMetrics } from "./server-metrics.ts";
+import { StepExecution } from "./step-execution.ts";
+import { RowLoader } from "./tablet/row-loader.ts";
+import { Verifications } from "./tablet/verifications.ts";
+import { TabletSet } from "./tablet-set.ts";
+import { TabletSizes } from "./tablet-sizes.ts";
+
+const MAX_BODY_BYTES = 17 * 1024 * 1024;
+const REFRESH_SIZES_MS = 10_000;
+/** A server whose heartbeats go unanswered for so long says so in `readyz`. */
+const MASTER_SILENT_MS = 10_000;
+
+export interface TabletServer {
+  close(): Promise<void>;
+}
+
+export async function startTabletServer(config: ServerConfig): Promise<TabletServer> {
+  // Set below, before the first tablet can change.
+  let verifications: Verifications | null = null;
+  let changed = (): void => undefined;
+  const shell = await openReplicatedProcess({
+    role: "tablet-server",
+    config,
+    machines: ({ clock, failed, name, store }) => {
+      verifications = new Verifications(store, failed);
+      return new TabletSet({
+        store,
+        clock,
+        verifications,
+        loader: new RowLoader(store, failed),
+        idempotencyTtlMs: config.idempotencyTtlMs,
+        serverName: name,
+        changed: () => changed(),
+        damaged: (tablet, error) => tablet.group.reportDamage(error.message),
+      });
+    },
+  });
+  const { addresses, clock, host, identity, log, machines: tablets, rpc, self, store } = shell;
+  const failed = (error: unknown): void => endProcess("a tablet server's invariant broke", error);
+  const sizes = new TabletSizes(store);
+  const reports = new ReplicaReports({ host, tablets, sizes });
+  const steps = new StepExecution({ host, tablets, log, changed: () => changed(), failed });
+  const masters = (): string[] => {
+    const known = addresses.book.entries().filter(({ role }) => role === "master");
+    return [...new Set([...config.masters, ...known.map(({ url }) => url)])];
+  };
+  const heartbeat = new Heartbeat({
+    clock,
+    log,
+    rpc,
+    self,
+    bootId: systemRandom.uuid(),
+    masters,
+    reports,
+    steps,
+    learnt: (servers) => void addresses.merge(servers).catch(failed),
+    refused: (detail) => log.error({ detail }, "the masters refuse this server"),
+  });
+  changed = () => heartbeat.changed();
+  const responder = new BatchResponder({
+    clock,
+    handler: new RowService({ tablets, store, clock, failed }),
+  });
+  const metrics = tabletServerMetrics({ host, tablets });
+  let joined = false;
+  await shell.listen({
+    listeners: new Map([
+      [
+        BATCH_PATH,
+        exchangeListener({ identity, maxBodyBytes: MAX_BODY_BYTES, handler: responder.accept }),
+      ],
+    ]),
+    register: ({ app }, environment) => {
+      registerVerifyRoutes(
+        app,
+        {
+          clock,
+          random: systemRandom,
+          rpc,
+          tablets,
+          verifications: verifications as unknown as Verifications,
+          serverName: self.name,
+          urlOf: (server) => addresses.book.get(server)?.url ?? null,
+        },
+        environment,
+      );
+    },
+    unreadyReason: () => {
+      if (!joined) return "no master has told the cluster's id yet";
+      const atMs = heartbeat.acknowledgedAtMs;
+      if (atMs === null) return "no master has acknowledged a heartbeat yet";
+      const silentMs = clock.monotonicMs() - atMs;
+      return silentMs > MASTER_SILENT_MS ? `no master for ${Math.round(silentMs / 1000)} s` : null;
+    },
+    metrics,
+  });
+  host.start();
+  let closing = false;
+  const join = async (): Promise<void> => {
+    await joinCluster({ directory: shell.directory, clock, rpc, masters, log });
+    joined = true;
+    heartbeat.start();
+    while (!closing) {
+      await sizes.refresh([...tablets.tablets()]);
+      await delay(clock, REFRESH_SIZES_MS);
+    }
+  };
+  void join().catch(failed);
+  return {
+    close: async () => {
+      closing = true;
+      heartbeat.stop();
+      await shell.close();
+    },
+  };
+}
