@@ -1,5 +1,6 @@
 // The tree of commands: names, options, help. Light to load; actions are imported when they run.
 import { Command, Option } from "commander";
+import { addBulkCommands } from "./bulk-commands.ts";
 import { addClusterCommands } from "./cluster-commands.ts";
 import type { CliContext } from "./context.ts";
 import { parseDuration } from "./option-values.ts";
@@ -57,6 +58,7 @@ export function buildProgram(context: CliContext, version: string): Program {
   addStartCommand(program, run);
   addTableCommands(program, run);
   addRowCommands(program, run);
+  addBulkCommands(program, run);
   addClusterCommands(program, run);
   return { command: program, exitCode: () => exitCode };
 }

@@ -49,8 +49,13 @@ export class CsvSink implements RowSink {
     const records = rows.map((row) => record(row, columns));
     if (this.#headerDue) records.unshift(["key", ...columns]);
     this.#headerDue = false;
-    await this.#writer.write(stringify(records, { quoted_empty: true }));
+    await this.#writer.write(stringify(records, { cast: { string: quoteEmpty } }));
   }
+}
+
+/** The library's own option would quote the field of a missing cell too. */
+function quoteEmpty(text: string): string | { value: string; quoted_empty: true } {
+  return text === "" ? { value: text, quoted_empty: true } : text;
 }
 
 function record(row: JsonRow, columns: readonly string[]): (string | null)[] {
