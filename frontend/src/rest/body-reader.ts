@@ -128,12 +128,12 @@ export function announcesBody(raw: IncomingMessage): boolean {
   return raw.headers["transfer-encoding"] !== undefined;
 }
 
-/** Takes the rest of a body off the wire and forgets it. */
-export function drain(raw: IncomingMessage): void {
+/** Takes the rest of a body off the wire and forgets it; beyond `maxBytes`, cuts the connection. */
+export function drain(raw: IncomingMessage, maxBytes = DRAIN_BYTES): void {
   let drained = 0;
   raw.on("data", (chunk: Buffer) => {
     drained += chunk.length;
-    if (drained > DRAIN_BYTES) raw.destroy();
+    if (drained > maxBytes) raw.destroy();
   });
   raw.resume();
 }

@@ -3,16 +3,16 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { decodeBase64, parseBytes, parseValue, renderBytes, renderValue } from "./bytes-json.ts";
 
-/** Short ones, and ones that are long by repetition. */
-const bytes = fc
-  .tuple(fc.uint8Array({ maxLength: 30 }), fc.constantFrom(1, 20))
-  .map(([array, times]) => Buffer.concat(Array.from({ length: times }, () => array)));
+const octetsOrText = fc.oneof(fc.uint8Array({ maxLength: 30 }), fc.string({ unit: "binary" }));
 const json = (text: string): unknown => JSON.parse(text);
 
 describe("bytes in JSON", () => {
   test("bytes survive rendering and parsing, as text exactly when they are UTF-8", () => {
     fc.assert(
-      fc.property(fc.oneof(bytes, fc.string({ unit: "binary" }).map(Buffer.from)), (given) => {
+      fc.property(octetsOrText, fc.constantFrom(1, 20), (part, times) => {
+        const given = Buffer.concat(
+          Array.from({ length: times }, () => Buffer.from(part as string)),
+        );
         const rendered = json(renderBytes(given));
         expect(parseBytes(rendered, null).equals(given)).toBe(true);
         expect(typeof rendered === "string").toBe(isUtf8(given));
@@ -55,4 +55,20 @@ describe("bytes in JSON", () => {
       expect(() => parseValue({ int64 }, null), String(int64)).toThrow();
     }
   });
+});
+
+test("base64 decodes to bytes exactly when their encoding gives the text back", () => {
+  const alphabet = fc.constantFrom(..."ABQgwEIxyz019+/-_=".split(""));
+  fc.assert(
+    fc.property(fc.string({ unit: alphabet, maxLength: 12 }), (text) => {
+      const unpadded = text.replace(/={1,2}$/, "");
+      const isPadded = unpadded !== text;
+      const bytes = Buffer.from(unpadded, "base64");
+      const isCanonical =
+        bytes.toString("base64url") === unpadded.replaceAll("+", "-").replaceAll("/", "_");
+      const isBase64 = isCanonical && (!isPadded || text.length % 4 === 0);
+      expect(decodeBase64(text)).toEqual(isBase64 ? bytes : null);
+    }),
+    { numRuns: 2000 },
+  );
 });

@@ -27,6 +27,9 @@ export const LIMITS = {
   timeoutMs: 3_600_000,
 } as const;
 
+/** Failed lines after which a load stops, unless `?maxFailures=` says otherwise. */
+export const DEFAULT_MAX_FAILURES = 1000;
+
 /** Row calls, unless `?timeout=` says otherwise. */
 export const ROW_TIMEOUT_MS = 10_000;
 /** Calls on tables and the cluster. */

@@ -19,8 +19,13 @@ const ESCAPE = /%([0-9A-Fa-f]{2})/g;
 const BROKEN_ESCAPE = /%(?![0-9A-Fa-f]{2})/;
 const NEEDS_REWRITE = /[%#]/;
 
+/** RFC 9112 section 3.2.2: a server takes the absolute form, too. */
+const AUTHORITY = /^https?:\/\/[^/?#]*/i;
+
 /** The URL that the router is given for the one that came. */
-export function routableUrl(url: string): string {
+export function routableUrl(requestTarget: string): string {
+  const isAbsolute = !requestTarget.startsWith("/");
+  const url = isAbsolute ? requestTarget.replace(AUTHORITY, "") : requestTarget;
   if (!NEEDS_REWRITE.test(url)) return url;
   const queryAt = url.indexOf("?");
   const path = queryAt === -1 ? url : url.slice(0, queryAt);

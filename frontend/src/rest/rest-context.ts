@@ -41,16 +41,18 @@ export function rawQueryOf(request: FastifyRequest): string {
   return request.query as string;
 }
 
-/** The limits of a call: `?timeout=`, or the default of its kind. */
+/** How long a call may take: `?timeout=`, or the default of its kind. */
+export function timeoutOf(query: QueryParameters | null, defaultTimeoutMs: number): number {
+  const timeoutMs = query?.duration("timeout", { minMs: 1, maxMs: LIMITS.timeoutMs });
+  return timeoutMs ?? defaultTimeoutMs;
+}
+
 export function limitsOf(
   context: RestContext,
   reply: FastifyReply,
   query: QueryParameters | null,
   defaultTimeoutMs: number,
 ): RequestLimits {
-  const timeoutMs = query?.duration("timeout", { minMs: 1, maxMs: LIMITS.timeoutMs });
-  return new RequestLimits(
-    reply.raw,
-    context.clock.monotonicMs() + (timeoutMs ?? defaultTimeoutMs),
-  );
+  const timeoutMs = timeoutOf(query, defaultTimeoutMs);
+  return new RequestLimits(reply.raw, context.clock.monotonicMs() + timeoutMs);
 }

@@ -14,6 +14,7 @@ import type { Metrics } from "@stele/shared/metrics.ts";
 import type { Random } from "@stele/shared/random.ts";
 import type { ClusterOperations, RowOperations, TableOperations } from "../operations.ts";
 import { clusterRoutes } from "./admin.ts";
+import { batchRoutes } from "./batch.ts";
 import { BodyReader } from "./body-reader.ts";
 import { cellRoutes } from "./cells.ts";
 import { answerClientError } from "./client-error.ts";
@@ -31,6 +32,8 @@ import { RestEdge } from "./rest-edge.ts";
 import { routerPath } from "./route.ts";
 import type { Route } from "./route.ts";
 import { rowRoutes } from "./rows.ts";
+import { rowsGetRoutes } from "./rows-get.ts";
+import { scanRoutes } from "./scan.ts";
 import { tableRoutes } from "./tables.ts";
 
 export interface RestServerOptions {
@@ -113,6 +116,9 @@ function allRoutes(context: RestContext, options: RestServerOptions): readonly R
     ...tableRoutes(context),
     ...rowRoutes(context),
     ...cellRoutes(context),
+    ...scanRoutes(context),
+    ...rowsGetRoutes(context),
+    ...batchRoutes(context),
     ...clusterRoutes(context),
     ...processRoutes(context, { ...options, openApi: () => "{}" }),
   ];

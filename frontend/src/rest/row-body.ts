@@ -13,7 +13,7 @@ import type { Pointer } from "./invalid-input.ts";
 
 type JsonObject = Readonly<Record<string, unknown>>;
 
-const ROW_MEMBERS: ReadonlySet<string> = new Set([
+export const ROW_MEMBERS: ReadonlySet<string> = new Set([
   "key",
   "version",
   "found",

@@ -12,6 +12,7 @@ import { namesVersion, parseConditions } from "./conditions.ts";
 import { idempotencyKeyOf, withIdempotency } from "./idempotency.ts";
 import type { WriteMethod } from "./idempotency.ts";
 import { ROW_TIMEOUT_MS } from "./limits.ts";
+import { JSON_TYPE } from "./media-types.ts";
 import { parsePatchBody } from "./patch-body.ts";
 import {
   FRESHNESS_PARAMETERS,
@@ -27,6 +28,8 @@ import type { Route } from "./route.ts";
 import { parseRowBody } from "./row-body.ts";
 import { renderRow } from "./row-json.ts";
 import { keyOf, tableOf } from "./row-path.ts";
+import { isLargeRow, rowPieces } from "./row-pieces.ts";
+import { streamText } from "./text-stream.ts";
 
 const PATH = "/v1/tables/{table}/rows/{key}";
 const READ_QUERY: ReadonlySet<string> = new Set([
@@ -112,7 +115,13 @@ async function getRow(
     context.replies.empty(reply, 304, headers);
     return;
   }
-  context.replies.json(reply, 200, renderRow(row, options.view), headers);
+  if (!isLargeRow(row)) {
+    context.replies.json(reply, 200, renderRow(row, options.view), headers);
+    return;
+  }
+  context.replies.begin(reply, 200, JSON_TYPE, headers);
+  if (request.method === "HEAD") reply.raw.end();
+  else streamText(context.clock, reply, rowPieces(row, options.view));
 }
 
 /**

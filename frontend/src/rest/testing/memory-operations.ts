@@ -5,9 +5,9 @@
  * fail or wait through `before`.
  */
 import { DatabaseError } from "@stele/shared/errors.ts";
-import type { ErrorCode } from "@stele/shared/errors.ts";
+import type { DatabaseErrorBody, ErrorCode } from "@stele/shared/errors.ts";
 import type { RowWrite, WriteOutcome } from "@stele/shared/row-operations.ts";
-import { compareRowKeys, keyAfter } from "@stele/shared/row-key.ts";
+import { compareRowKeys, keyAfter, rowKeyText } from "@stele/shared/row-key.ts";
 import { intersectRanges, isEmptyRange } from "@stele/shared/row-range.ts";
 import type { RowRange } from "@stele/shared/row-range.ts";
 import type { Row } from "@stele/shared/row.ts";
@@ -38,6 +38,8 @@ export class MemoryOperations {
   /** Runs before every call on rows: may throw, or wait. */
   before: (call: keyof RowOperations, limits: CallLimits) => Promise<void> = () =>
     Promise.resolve();
+  /** Rows that cannot be read or written among many, with what they fail with. */
+  readonly failingKeys = new Map<string, DatabaseErrorBody>();
   /** Every `writeMany` in order, as the keys that it carried. */
   readonly sentWrites: string[][] = [];
   readonly #tables = new Map<string, NamedTable>();
@@ -57,10 +59,11 @@ export class MemoryOperations {
     readMany: async (table, keys, projection, limits) => {
       await this.before("readMany", limits);
       const { data } = this.#table(table);
-      const results = keys.map((key) => ({
-        kind: "read" as const,
-        row: data.read(key, projection),
-      }));
+      const results = keys.map((key) => {
+        const error = this.failingKeys.get(rowKeyText(key));
+        if (error !== undefined) return { kind: "failed" as const, error };
+        return { kind: "read" as const, row: data.read(key, projection) };
+      });
       return { results, staleness: 0, session: data.session };
     },
     write: async (table, write, limits) => {
@@ -73,7 +76,8 @@ export class MemoryOperations {
       const { data } = this.#table(table);
       this.sentWrites.push(writes.map(({ key }) => key.toString("latin1")));
       await this.before("writeMany", limits);
-      return { outcomes: writes.map((write) => outcomeOf(data, write)), session: data.session };
+      const outcomes = writes.map((write) => this.#outcomeOf(data, write));
+      return { outcomes, session: data.session };
     },
     scan: async (table, scan, limits) => {
       await this.before("scan", limits);
@@ -183,6 +187,17 @@ export class MemoryOperations {
     return found;
   }
 
+  #outcomeOf(data: MemoryTable, write: RowWrite): WriteOutcome {
+    const fault = this.failingKeys.get(rowKeyText(write.key));
+    if (fault !== undefined) return { kind: "failed", error: fault };
+    try {
+      return { kind: "done", result: data.write(write) };
+    } catch (error) {
+      if (error instanceof DatabaseError) return { kind: "failed", error: error.body };
+      throw error;
+    }
+  }
+
   /** One chunk: of one tablet, and no more than the limits allow. */
   #scan(data: MemoryTable, scan: TableScan): TableScanChunk {
     if (scan.tableId !== null && scan.tableId !== data.id) {
@@ -207,15 +222,6 @@ export class MemoryOperations {
       staleness: 0,
       session: data.session,
     };
-  }
-}
-
-function outcomeOf(data: MemoryTable, write: RowWrite): WriteOutcome {
-  try {
-    return { kind: "done", result: data.write(write) };
-  } catch (error) {
-    if (error instanceof DatabaseError) return { kind: "failed", error: error.body };
-    throw error;
   }
 }
 
