@@ -77,6 +77,7 @@ export interface Append extends Addressed {
   readonly commit: LogIndex;
   readonly entries: readonly Entry[];
 }
+/** Answers an append or a snapshot. For a leader of a lower term only the reply's term counts. */
 export interface AppendReply extends Addressed {
   readonly kind: "append-reply";
   readonly outcome:
@@ -102,7 +103,10 @@ export interface HeartbeatReply extends Addressed {
   readonly round: number;
 }
 export interface SnapshotOffer extends Addressed {
-  /** Stepped by the *receiving host* once it holds the whole state, staged and flushed. */
+  /**
+   * Stepped by the *receiving host* once it holds the whole state, staged and flushed. `term` is
+   * the sender's when it began to stream; the state is taken even if that reign is over.
+   */
   readonly kind: "snapshot";
   readonly index: LogIndex;
   readonly indexTerm: Term;

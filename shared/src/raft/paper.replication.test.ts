@@ -111,6 +111,7 @@ describe("5.3 log replication", () => {
       host.raft.step(append(host, { ...previous, entries }));
       host.settle();
       expect(termsOf(host)).toEqual(result);
+      expect(host.raft.lastIndex).toBe(result.length);
     },
   );
 

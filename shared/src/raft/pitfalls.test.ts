@@ -2,7 +2,16 @@
 // several replicas are scripts in testdata/.
 import { describe, expect, test } from "vitest";
 import { logIndex, term } from "../ids.ts";
-import { configOf, entry, id, members } from "./testing/core-host.ts";
+import {
+  CoreHost,
+  TEST_TICKS,
+  configOf,
+  emptyDisk,
+  entry,
+  id,
+  members,
+  noJitter,
+} from "./testing/core-host.ts";
 import {
   accept,
   answer,
@@ -133,15 +142,15 @@ describe("a candidate", () => {
   });
 
   test("does not count the vote of an older campaign that becomes durable late", () => {
-    const host = core({ config: configOf([1, 2]) });
+    const host = core({ config: configOf([1]) });
     host.raft.campaign();
-    host.settle();
-    grant(host, 2, "pre-vote-reply", 1);
     host.takeReady();
     host.raft.step(append(host, { term: term(2) }));
+    host.raft.step({ kind: "timeout-now", from: id(2), to: id(1), term: term(2) });
     host.completeWrite();
-    grant(host, 2, "vote-reply", 1);
-    expect(host.raft.status()).toMatchObject({ role: "follower", term: 2 });
+    expect(host.raft.status()).toMatchObject({ role: "candidate", term: 3 });
+    host.settle();
+    expect(host.raft.role).toBe("leader");
   });
 
   test("that is alone leads at its first tick, also after a restart", () => {
@@ -151,6 +160,20 @@ describe("a candidate", () => {
       host.settle();
       expect(host.raft.role).toBe("leader");
     }
+  });
+});
+
+describe("a replica that was left alone by a config change", () => {
+  test("keeps the promise that it may have given before it started again", () => {
+    const options = { ...TEST_TICKS, replicaId: id(1), random: noJitter };
+    const host = new CoreHost(options, emptyDisk(configOf([1]), 5), "restarted");
+    host.raft.campaign();
+    for (let tick = 0; tick < 9; tick++) host.raft.tick();
+    expect(host.settle().sent).toEqual([]);
+    expect(host.raft.role).toBe("follower");
+    host.raft.tick();
+    host.settle();
+    expect(host.raft.role).toBe("leader");
   });
 });
 
