@@ -12,6 +12,8 @@ try {
   await ensureInstalled(root);
   if (task === "start") {
     await runWithNode24(root, "scripts/src/cli/main.ts", ["start", ...args]);
+  } else if (task === "cities") {
+    await runWithNode24(root, "scripts/src/demo/cities.ts", args);
   } else {
     await runWithNode24(root, "scripts/src/toolchain/main.ts", [task, ...args]);
   }

@@ -11,11 +11,13 @@ export function addBulkCommands(program: Command, run: ActionRunner): void {
     .command("import <table> <file>")
     .summary("load rows or operations from a file")
     .description(
-      "Loads NDJSON (rows as export and streams give them, or put, patch and delete operations) or CSV\n" +
-        "with a key column and family:qualifier columns. - is standard input.\n" +
-        "Goes on by itself when the front-end goes away, and with the same command after an\n" +
-        "interruption: FILE.stele-import remembers how far it is. Refused lines go to\n" +
-        "FILE.rejects.ndjson, and the exit code is 7.",
+      "Loads NDJSON (rows as export and streams give them, or put, patch and delete operations) " +
+        "or CSV with a key column and family:qualifier columns. - is standard input.\n\n" +
+        "Goes on by itself when the front-end goes away, and with the same command after an " +
+        "interruption: FILE.stele-import remembers how far it is. Refused lines go to " +
+        "FILE.rejects.ndjson, and the exit code is 7.\n\n" +
+        'CSV cells are text as it is; bytes are {"b64":".."}, an empty field is no cell, and a ' +
+        "quoted empty field an empty value.",
     )
     .addOption(
       new Option("--format <format>", "default: csv for *.csv, else ndjson").choices([
@@ -39,8 +41,8 @@ export function addBulkCommands(program: Command, run: ActionRunner): void {
     .command("export <table>")
     .summary("write a range of rows to a file")
     .description(
-      "Writes rows in key order as NDJSON, or as CSV (-o csv, or a file named *.csv). Goes on by itself\n" +
-        "when the stream is cut: no row is written twice, none is missing.",
+      "Writes rows in key order as NDJSON, or as CSV (-o csv, or a file named *.csv). Goes on by " +
+        "itself when the stream is cut: no row is written twice, none is missing.",
     )
     .option("--out <file>", "where to; grows as FILE.part until it is complete")
     .option("--resume", "go on with FILE.part of an interrupted export")

@@ -29,10 +29,17 @@ export interface Program {
 }
 
 const exitCodes =
-  "\nExit codes: 0 ok, 1 other, 2 usage, 3 not found, 4 condition failed or exists, 5 unreachable or\n" +
-  "no quorum, 6 deadline, 7 partial or cut, 130 interrupted.";
+  "\nExit codes: 0 ok, 1 other, 2 usage, 3 not found, 4 condition failed or exists,\n" +
+  "5 unreachable or no quorum, 6 deadline, 7 partial or cut, 130 interrupted.";
 
-export function buildProgram(context: CliContext, version: string): Program {
+export interface ProgramParts {
+  readonly context: CliContext;
+  readonly version: string;
+  /** What `start` hands on; empty where another command runs. */
+  readonly serverFlags: readonly Option[];
+}
+
+export function buildProgram({ context, version, serverFlags }: ProgramParts): Program {
   let exitCode = 0;
   const run: ActionRunner =
     (load, name) =>
@@ -55,7 +62,7 @@ export function buildProgram(context: CliContext, version: string): Program {
       writeErr: (text) => void context.stderr.write(text),
     });
   globalOptions(program);
-  addStartCommand(program, run);
+  addStartCommand(program, run, serverFlags);
   addTableCommands(program, run);
   addRowCommands(program, run);
   addBulkCommands(program, run);

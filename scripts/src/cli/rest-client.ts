@@ -93,7 +93,7 @@ export class RestClient {
   async call(request: RestRequest): Promise<RestReply> {
     const timeoutMs = this.#timeoutMs(request) + GRACE_MS;
     const reply = await this.#send(request, { headersMs: timeoutMs, silenceMs: timeoutMs });
-    const bytes = await this.#wholeBody(reply, timeoutMs);
+    const bytes = await this.#wholeBody(reply, request, timeoutMs);
     return {
       status: reply.statusCode,
       headers: plainHeaders(reply.headers),
@@ -144,23 +144,27 @@ export class RestClient {
         signal: interrupt,
       });
     } catch (error) {
-      throw connectionError(error, address.origin, interrupt);
+      throw connectionError(error, { origin: address.origin, interrupt, method: request.method });
     }
     const served = reply.headers["stele-served-by"];
     const ms = (performance.now() - startedMs).toFixed(1);
     trace?.(`< ${reply.statusCode} after ${ms} ms${served === undefined ? "" : `, ${served}`}`);
     if (reply.statusCode < 400) return reply;
-    const bytes = await this.#wholeBody(reply, headersMs);
+    const bytes = await this.#wholeBody(reply, request, headersMs);
     throw new ProblemError(problemOf(reply.statusCode, bytes.toString("utf8")));
   }
 
-  async #wholeBody(reply: Dispatcher.ResponseData, timeoutMs: number): Promise<Buffer> {
+  async #wholeBody(
+    reply: Dispatcher.ResponseData,
+    { method }: RestRequest,
+    timeoutMs: number,
+  ): Promise<Buffer> {
     const { address, interrupt } = this.#options;
     const late = setTimeout(() => reply.body.destroy(new BodyLate()), timeoutMs);
     try {
       return Buffer.from(await reply.body.arrayBuffer());
     } catch (error) {
-      throw connectionError(error, address.origin, interrupt);
+      throw connectionError(error, { origin: address.origin, interrupt, method });
     } finally {
       clearTimeout(late);
     }
@@ -251,14 +255,24 @@ function interrupted(cause: unknown): CliError {
   return new CliError(EXIT.interrupted, "interrupted", { cause });
 }
 
-function connectionError(error: unknown, origin: string, interrupt: AbortSignal): unknown {
+interface FailedCall {
+  readonly origin: string;
+  readonly interrupt: AbortSignal;
+  readonly method: RestRequest["method"];
+}
+
+function connectionError(error: unknown, { origin, interrupt, method }: FailedCall): unknown {
   if (interrupt.aborted) return interrupted(error);
   const code = codeOf(error);
+  const isWrite = method !== "GET" && method !== "POST";
+  const unknown = isWrite ? "; whether the write was applied is not known" : "";
   if (LATE.test(code)) {
-    return new CliError(EXIT.deadline, `no answer from ${origin} in time`, { cause: error });
+    const message = `no answer from ${origin} in time${unknown}`;
+    return new CliError(EXIT.deadline, message, { cause: error });
   }
   if (!isConnectionFailure(error)) return error;
-  const reason = code === "ECONNREFUSED" ? "nobody listens there" : messageOf(error);
+  const isRefused = code === "ECONNREFUSED";
+  const reason = isRefused ? "nobody listens there" : `${messageOf(error)}${unknown}`;
   return new CliError(EXIT.unreachable, `cannot reach ${origin}: ${reason}`, {
     hint: "Is the cluster running (npm start)? Another address: --url or STELE_URL.",
     cause: error,

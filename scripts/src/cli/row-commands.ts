@@ -14,7 +14,7 @@ const reads = () => import("./actions/row-read.ts");
 const writes = () => import("./actions/row-write.ts");
 
 const valueHelp =
-  "The value is the text behind the first = after the colon (an = in the qualifier is \\x3D).\n" +
+  "The value is the text behind the first = after the colon (an = in the qualifier is \\x3D). " +
   "@FILE reads it from a file, - from standard input, @@TEXT is text that begins with @.";
 const keyHelp =
   "A key is text in which \\xHH is one byte and \\\\ a backslash; hex:.. and b64:.. give any bytes.";
@@ -28,7 +28,7 @@ function addWrites(program: Command, run: ActionRunner): void {
   const set = program
     .command("set <table> <key> <column=value...>")
     .summary("set cells of a row, keeping its others")
-    .description(`Sets cells of a row; a missing row is created.\n${valueHelp}\n${keyHelp}`);
+    .description(`Sets cells of a row; a missing row is created.\n\n${valueHelp}\n\n${keyHelp}`);
   writeOptions(set);
   examples(set, [
     ["stele set grades alice grade:cs214=90 info:name='Alice B'", "two cells of one row, at once"],
@@ -40,7 +40,7 @@ function addWrites(program: Command, run: ActionRunner): void {
   const put = program
     .command("put <table> <key> [column=value...]")
     .summary("replace a whole row")
-    .description(`Replaces a row, its history included.\n${valueHelp}\n${keyHelp}`)
+    .description(`Replaces a row, its history included.\n\n${valueHelp}\n\n${keyHelp}`)
     .option("--row <file>", "the row as JSON, as `get -o json` gives it; - is standard input");
   writeOptions(put);
   examples(put, [
@@ -54,7 +54,7 @@ function addWrites(program: Command, run: ActionRunner): void {
     .command("delete <table> <key> [column...]")
     .summary("delete a row, or columns of it")
     .description(
-      `Deletes a row, or of it the columns and families named. Nothing there is no error.\n${keyHelp}`,
+      `Deletes a row, or of it the columns and families named. Nothing there is no error.\n\n${keyHelp}`,
     )
     .option("--columns <list>", "columns and families to delete, comma-separated", parseColumns);
   conditionOptions(remove);
@@ -70,7 +70,7 @@ function addReads(program: Command, run: ActionRunner): void {
     .command("get <table> <key> [column...]")
     .summary("read one row")
     .description(
-      `Reads a row, or of it the columns and families named (exit 3: no row).\n${keyHelp}`,
+      `Reads a row, or of it the columns and families named (exit 3: no row).\n\n${keyHelp}`,
     );
   readOptions(get);
   examples(get, [
@@ -84,8 +84,10 @@ function addReads(program: Command, run: ActionRunner): void {
     .command("scan <table>")
     .summary("read a range of rows, in key order")
     .description(
-      "Reads rows in byte order of their keys. Without bounds on a terminal it stops at 100 rows.\n" +
-        keyHelp,
+      "Reads rows in byte order of their keys. Without bounds on a terminal it stops at 100 rows." +
+        `
+
+${keyHelp}`,
     );
   rangeOptions(scan)
     .option("--reverse", "from the last row to the first; bounds stay what they are")
@@ -103,7 +105,7 @@ function addReads(program: Command, run: ActionRunner): void {
   const count = program
     .command("count <table>")
     .summary("count the rows of a range")
-    .description(`Counts rows exactly, on the servers.\n${keyHelp}`);
+    .description(`Counts rows exactly, on the servers.\n\n${keyHelp}`);
   consistencyOptions(rangeOptions(count));
   examples(count, [
     ["stele count users", "all of them"],

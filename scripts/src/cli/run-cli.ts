@@ -10,7 +10,11 @@ import type { GlobalOptions } from "./session.ts";
 
 /** @param args behind `stele` */
 export async function runCli(args: readonly string[], context: CliContext): Promise<number> {
-  const program = buildProgram(context, manifest.version);
+  const { version } = manifest;
+  const serverFlags = args.includes("start")
+    ? (await import("./server-flags.ts")).serverFlags()
+    : [];
+  const program = buildProgram({ context, version, serverFlags });
   try {
     await program.command.parseAsync(args, { from: "user" });
     return program.exitCode();

@@ -1,18 +1,35 @@
 // `stele start <role>`: becomes that server.
-export const serverRoles = ["master", "tablet-server", "frontend"] as const;
-export type ServerRole = (typeof serverRoles)[number];
+import { SERVER_ROLES } from "@stele/shared/process/server-role.ts";
+import type { ServerRole } from "@stele/shared/process/server-role.ts";
 
 type RunServer = (argv: readonly string[], env: NodeJS.ProcessEnv) => Promise<void>;
 
 export function isServerRole(text: string | undefined): text is ServerRole {
-  return (serverRoles as readonly (string | undefined)[]).includes(text);
+  return (SERVER_ROLES as readonly (string | undefined)[]).includes(text);
 }
 
 /** @param argv the arguments behind the role */
 export async function runServer(role: ServerRole, argv: readonly string[]): Promise<void> {
+  if (argv.includes("--help") || argv.includes("-h")) {
+    const { serverConfigHelp } = await import("@stele/shared/config.ts");
+    process.stdout.write(`${serverConfigHelp(role)}\nExamples:\n  ${examples[role]}\n`);
+    return;
+  }
   const run = await loadServer(role);
   await run(argv, process.env);
 }
+
+const examples: Readonly<Record<ServerRole, string>> = {
+  master:
+    "stele start master --name m1 --data-dir /srv/m1 --listen 127.0.0.1:7080 --bootstrap \\\n" +
+    "      --masters http://127.0.0.1:7080",
+  "tablet-server":
+    "stele start tablet-server --name ts1 --data-dir /srv/ts1 --listen 127.0.0.1:7090 \\\n" +
+    "      --masters http://127.0.0.1:7080",
+  frontend:
+    "stele start frontend --name fe1 --data-dir /srv/fe1 --listen 127.0.0.1:7070 \\\n" +
+    "      --masters http://127.0.0.1:7080",
+};
 
 const entries: Readonly<Record<ServerRole, { module: string; name: string }>> = {
   master: { module: "@stele/master/main.ts", name: "runMaster" },

@@ -3,6 +3,7 @@
 //   ports.json    what the cluster is: base port, number of servers, whether it was formed
 //   cluster.json  what runs now: role, id, pid, url and data directory of each process
 //   logs/         one log a process
+//   lock/         held by the launcher while it runs
 //   m1/ ts1/ ...  the servers' own directories
 //
 // D1. The number of masters never changes: it is the size of the catalog's Raft group.
@@ -10,6 +11,8 @@
 //     form it, afterwards an empty master directory is a lost master.
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import { lockDirectory, LockHeldError } from "@stele/shared/process/process-lock.adapter.ts";
+import type { ProcessLock } from "@stele/shared/process/process-lock.adapter.ts";
 import { replaceFile } from "./atomic-file.ts";
 import { DEFAULT_PORT } from "./cluster-layout.ts";
 import type { ClusterShape, Role } from "./cluster-layout.ts";
@@ -50,6 +53,19 @@ export class DataDirectory {
       mkdirSync(this.logsPath, { recursive: true });
     } catch (error) {
       throw new LaunchError(`cannot use ${this.path} as data directory: ${messageOf(error)}`);
+    }
+  }
+
+  /** One launcher a directory; throws `LaunchError` while another one lives. */
+  async lock(): Promise<ProcessLock> {
+    try {
+      return await lockDirectory(this.path);
+    } catch (error) {
+      if (!(error instanceof LockHeldError)) throw error;
+      throw new LaunchError(
+        `a cluster is already running on ${this.path} (its launcher is ${error.holder}).\n` +
+          "  Use it, stop it with Ctrl-C, or start another one with --data-dir <other directory>.",
+      );
     }
   }
 

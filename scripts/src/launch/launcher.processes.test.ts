@@ -118,7 +118,7 @@ test("masters form the cluster at the first start only", async () => {
 test("a start on the data of a running cluster is refused", async () => {
   const cluster = launch();
   await ready(cluster);
-  await expect(launch().run).rejects.toThrow(/already running on .* \(launcher pid \d+\)/s);
+  await expect(launch().run).rejects.toThrow(/already running on .* \(its launcher is /s);
   expect(directory.readProcesses().every(({ pid }) => isAlive(pid))).toBe(true);
 });
 

@@ -5,13 +5,13 @@
 //     what it needs to finish; whoever does not end in time is killed.
 // C3. run() returns only when every process it started has ended.
 import { setTimeout as sleep } from "node:timers/promises";
+import type { ProcessLock } from "@stele/shared/process/process-lock.adapter.ts";
 import { planServers, startArguments } from "./cluster-layout.ts";
 import type { Role, ServerPlan } from "./cluster-layout.ts";
 import { resolveShape } from "./cluster-shape.ts";
 import type { RequestedShape } from "./cluster-shape.ts";
 import type { DataDirectory, RememberedCluster } from "./data-directory.ts";
 import { LaunchError } from "./launch-error.ts";
-import { acquireLauncherLock } from "./launcher-lock.ts";
 import { endLeftovers } from "./leftover-processes.ts";
 import { chooseBase } from "./port-choice.ts";
 import { probeReadiness } from "./readiness.ts";
@@ -66,7 +66,7 @@ export async function openCluster(
 ): Promise<LocalCluster> {
   const { directory } = request;
   directory.create();
-  const release = acquireLauncherLock(directory.path);
+  const lock = await directory.lock();
   try {
     const before = directory.readCluster();
     const shape = resolveShape(request, before);
@@ -77,9 +77,9 @@ export async function openCluster(
     const base = await chooseBase(wished, shape, console.tell);
     const cluster: RememberedCluster = { ...shape, base, formed: before?.formed ?? false };
     directory.rememberCluster(cluster);
-    return new LocalCluster({ request, console, cluster, release });
+    return new LocalCluster({ request, console, cluster, lock });
   } catch (error) {
-    release();
+    await lock.release();
     throw error;
   }
 }
@@ -88,7 +88,7 @@ export class LocalCluster {
   readonly #request: LaunchRequest;
   readonly #console: LauncherConsole;
   #cluster: RememberedCluster;
-  readonly #release: () => void;
+  readonly #lock: ProcessLock;
   readonly #processes: readonly SupervisedProcess[];
   readonly #over = new AbortController();
   #failure: LaunchError | null = null;
@@ -99,17 +99,17 @@ export class LocalCluster {
     request,
     console,
     cluster,
-    release,
+    lock,
   }: {
     readonly request: LaunchRequest;
     readonly console: LauncherConsole;
     readonly cluster: RememberedCluster;
-    readonly release: () => void;
+    readonly lock: ProcessLock;
   }) {
     this.#request = request;
     this.#console = console;
     this.#cluster = cluster;
-    this.#release = release;
+    this.#lock = lock;
     const plans = planServers(cluster, cluster.base, request.directory.path);
     const masterUrls = plans.filter(({ role }) => role === "master").map(({ url }) => url);
     this.#processes = plans.map(
@@ -141,7 +141,7 @@ export class LocalCluster {
     } finally {
       stop.removeEventListener("abort", end);
       await this.#stopAll();
-      this.#release();
+      await this.#lock.release();
     }
     if (this.#failure !== null) throw this.#failure;
   }

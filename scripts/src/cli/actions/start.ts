@@ -7,8 +7,9 @@ import { LaunchError } from "../../launch/launch-error.ts";
 import { runCluster } from "../../launch/launcher.ts";
 import { CliError } from "../cli-error.ts";
 import type { CliContext } from "../context.ts";
+import { givenServerFlags } from "../server-flags.ts";
 
-export interface LaunchFlags {
+export interface LaunchFlags extends Readonly<Record<string, unknown>> {
   readonly masters?: number;
   readonly tabletServers?: number;
   readonly frontends?: number;
@@ -25,6 +26,7 @@ export async function startCluster(
   flags: LaunchFlags,
 ): Promise<number> {
   endWithLauncher();
+  const given = givenServerFlags(flags);
   try {
     return await runCluster(
       {
@@ -35,7 +37,7 @@ export async function startCluster(
         port: flags.port,
         restart: flags.restart ? "always" : "never",
         stele: [process.execPath, main],
-        flags: { master: [], "tablet-server": [], frontend: [] },
+        flags: { master: given, "tablet-server": given, frontend: given },
       },
       {
         announce: (line) => void context.stdout.write(`${line}\n`),

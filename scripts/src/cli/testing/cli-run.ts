@@ -23,6 +23,12 @@ export async function cliRun(
   args: readonly string[],
   options: CliRunOptions = {},
 ): Promise<CliResult> {
+  const { context, stdout, stderr } = memoryContext(options);
+  const exitCode = await runCli(args, context);
+  return { exitCode, stdout: stdout.text(), stdoutBytes: stdout.bytes(), stderr: stderr.text() };
+}
+
+export function memoryContext(options: CliRunOptions = {}) {
   const { env = {}, terminal, interrupt = new AbortController().signal, onOutput } = options;
   const stdout = collector(terminal, onOutput);
   const stderr = collector(terminal);
@@ -34,8 +40,7 @@ export async function cliRun(
     interrupt,
     abandon: new AbortController().signal,
   };
-  const exitCode = await runCli(args, context);
-  return { exitCode, stdout: stdout.text(), stdoutBytes: stdout.bytes(), stderr: stderr.text() };
+  return { context, stdout, stderr };
 }
 
 function input({ stdin = "", terminal }: CliRunOptions): Input {
