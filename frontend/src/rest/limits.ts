@@ -2,8 +2,11 @@
  * The published limits of the REST API (rest-api section 1), as `GET /v1/limits` shows them. Whatever
  * checks one of them takes it from here.
  */
+import { MAX_KEY_BYTES } from "@stele/shared/row-key.ts";
+import { MAX_PREDICATE_DEPTH } from "@stele/shared/row-operations.ts";
+
 export const LIMITS = {
-  keyBytes: 4096,
+  keyBytes: MAX_KEY_BYTES,
   qualifierBytes: 16 * 1024,
   /** Raw cell calls; in JSON what fits the body. */
   valueBytes: 10 * 1024 * 1024,
@@ -23,7 +26,7 @@ export const LIMITS = {
   urlAndHeaderBytes: 64 * 1024,
   idempotencyKeyBytes: 128,
   maxFailures: 10_000,
-  predicateDepth: 32,
+  predicateDepth: MAX_PREDICATE_DEPTH,
   timeoutMs: 3_600_000,
 } as const;
 

@@ -1,6 +1,7 @@
 /** What every handler of the REST edge works with. */
 import type { FastifyReply, FastifyRequest } from "fastify";
 import type { Clock } from "@stele/shared/clock.ts";
+import type { Log } from "@stele/shared/log.ts";
 import type { Random } from "@stele/shared/random.ts";
 import type { ClusterOperations, RowOperations, TableOperations } from "../operations.ts";
 import type { BodyReader } from "./body-reader.ts";
@@ -18,14 +19,7 @@ export interface RestContext {
   readonly random: Random;
   readonly bodies: BodyReader;
   readonly replies: ReplyWriter;
-  readonly log: RestLog;
-}
-
-/** The part of a pino logger that the edge uses. */
-export interface RestLog {
-  debug(details: object, message: string): void;
-  warn(details: object, message: string): void;
-  error(details: object, message: string): void;
+  readonly log: Log;
 }
 
 /** Settles when the reply is written or handed to a stream; what it throws becomes a problem. */

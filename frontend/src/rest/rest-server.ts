@@ -10,31 +10,24 @@
 import Fastify from "fastify";
 import type { FastifyError, FastifyInstance, FastifyReply } from "fastify";
 import type { Clock } from "@stele/shared/clock.ts";
+import type { Log } from "@stele/shared/log.ts";
 import type { Metrics } from "@stele/shared/metrics.ts";
 import type { Random } from "@stele/shared/random.ts";
 import type { ClusterOperations, RowOperations, TableOperations } from "../operations.ts";
-import { clusterRoutes } from "./admin.ts";
-import { batchRoutes } from "./batch.ts";
 import { BodyReader } from "./body-reader.ts";
-import { cellRoutes } from "./cells.ts";
 import { answerClientError } from "./client-error.ts";
 import { corsHeaders } from "./cors.ts";
 import { LIMITS } from "./limits.ts";
 import { routableUrl } from "./path-octets.ts";
-import { processRoutes } from "./process.ts";
 import type { ProcessVersion, Readiness } from "./process.ts";
 import { ReplyWriter } from "./reply-writer.ts";
 import { RequestIds } from "./request-ids.ts";
 import { RequestMetrics } from "./request-metrics.ts";
 import type { RestConfig } from "./rest-config.ts";
-import type { RestContext, RestLog } from "./rest-context.ts";
+import type { RestContext } from "./rest-context.ts";
 import { RestEdge } from "./rest-edge.ts";
 import { routerPath } from "./route.ts";
-import type { Route } from "./route.ts";
-import { rowRoutes } from "./rows.ts";
-import { rowsGetRoutes } from "./rows-get.ts";
-import { scanRoutes } from "./scan.ts";
-import { tableRoutes } from "./tables.ts";
+import { restRoutes } from "./routes.ts";
 
 export interface RestServerOptions {
   readonly rows: RowOperations;
@@ -42,7 +35,7 @@ export interface RestServerOptions {
   readonly cluster: ClusterOperations;
   readonly clock: Clock;
   readonly random: Random;
-  readonly log: RestLog;
+  readonly log: Log;
   readonly metrics: Metrics;
   readonly config: RestConfig;
   readonly version: ProcessVersion;
@@ -60,7 +53,7 @@ export function createRestServer(options: RestServerOptions): FastifyInstance {
   const context: RestContext = { ...options, replies, bodies };
   const requestMetrics = new RequestMetrics(options.metrics);
   const requestIds = new RequestIds(options.random);
-  const routes = allRoutes(context, options);
+  const routes = restRoutes(context, options);
   const edge = new RestEdge(context, routes, config);
 
   const server = Fastify({
@@ -109,17 +102,4 @@ export function createRestServer(options: RestServerOptions): FastifyInstance {
   }
   log.debug({ routes: routes.length }, "REST routes registered");
   return server;
-}
-
-function allRoutes(context: RestContext, options: RestServerOptions): readonly Route[] {
-  return [
-    ...tableRoutes(context),
-    ...rowRoutes(context),
-    ...cellRoutes(context),
-    ...scanRoutes(context),
-    ...rowsGetRoutes(context),
-    ...batchRoutes(context),
-    ...clusterRoutes(context),
-    ...processRoutes(context, { ...options, openApi: () => "{}" }),
-  ];
 }

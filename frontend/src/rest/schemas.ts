@@ -8,18 +8,32 @@ import { FAMILY_NAME } from "./column-name.ts";
 import { LIMITS } from "./limits.ts";
 import { TABLE_NAME } from "./row-path.ts";
 
+/** The schemas that have a name in the OpenAPI document. */
+export const apiSchemas: z.core.$ZodRegistry<SchemaName> = z.registry<SchemaName>();
+
+interface SchemaName {
+  readonly id: string;
+  readonly description?: string;
+}
+
 export const bytesSchema = z
   .union([z.string(), z.strictObject({ b64: z.string() })])
-  .meta({ id: "Bytes", description: "Bytes: a string when they are valid UTF-8, else base64url" });
+  .register(apiSchemas, {
+    id: "Bytes",
+    description: "Bytes: a string when they are valid UTF-8, else base64url",
+  });
 
 export const valueSchema = z
   .union([z.string(), z.strictObject({ b64: z.string() }), z.strictObject({ int64: z.string() })])
-  .meta({ id: "Value", description: "The value of a cell" });
+  .register(apiSchemas, { id: "Value", description: "The value of a cell" });
 
 export const versionSchema = z
   .string()
   .regex(/^(0|[1-9][0-9]{0,15})$/)
-  .meta({ id: "Version", description: "Microseconds since 1970, as a decimal string" });
+  .register(apiSchemas, {
+    id: "Version",
+    description: "Microseconds since 1970, as a decimal string",
+  });
 
 const cellSchema = z.strictObject({ value: valueSchema, timestamp: versionSchema.optional() });
 const columnsSchema = z.record(z.string(), valueSchema);
@@ -35,7 +49,10 @@ const rowMembers = {
 
 export const rowBodySchema = z
   .strictObject({ key: bytesSchema.optional(), ...rowMembers })
-  .meta({ id: "RowBody", description: "A whole row, as reads give it; at least one cell" });
+  .register(apiSchemas, {
+    id: "RowBody",
+    description: "A whole row, as reads give it; at least one cell",
+  });
 
 export const rowSchema = z
   .strictObject({
@@ -44,7 +61,7 @@ export const rowSchema = z
     columns: columnsSchema.optional(),
     cells: z.record(z.string(), z.array(cellSchema.required())).optional(),
   })
-  .meta({ id: "Row" });
+  .register(apiSchemas, { id: "Row" });
 
 const amountSchema = z.union([z.int(), z.string()]);
 
@@ -94,7 +111,7 @@ export const predicateSchema: z.ZodType = z
       },
     }),
   ])
-  .meta({ id: "Predicate", description: "A test of the row before the mutations" });
+  .register(apiSchemas, { id: "Predicate", description: "A test of the row before the mutations" });
 
 const patchMembers = {
   if: predicateSchema.optional(),
@@ -102,14 +119,14 @@ const patchMembers = {
   else: z.strictObject(mutationMembers).optional(),
 };
 
-export const patchBodySchema = z.strictObject(patchMembers).meta({
+export const patchBodySchema = z.strictObject(patchMembers).register(apiSchemas, {
   id: "PatchBody",
   description: "Applied in the order delete, set, cells, increment, append",
 });
 
 export const writtenSchema = z
   .strictObject({ key: bytesSchema, version: versionSchema.nullable() })
-  .meta({ id: "Written" });
+  .register(apiSchemas, { id: "Written" });
 
 export const patchedSchema = z
   .strictObject({
@@ -118,14 +135,17 @@ export const patchedSchema = z
     matched: z.boolean(),
     columns: columnsSchema,
   })
-  .meta({ id: "Patched" });
+  .register(apiSchemas, { id: "Patched" });
 
 const familyRuleSchema = z
   .strictObject({
     maxVersions: z.int().min(1).max(2_147_483_647).nullable().optional(),
     maxAgeSeconds: z.null("expiry by age is not known to this version").optional(),
   })
-  .meta({ id: "FamilyRule", description: "null: no limit; maxVersions is 1 when left out" });
+  .register(apiSchemas, {
+    id: "FamilyRule",
+    description: "null: no limit; maxVersions is 1 when left out",
+  });
 
 export const createTableSchema = z
   .strictObject({
@@ -143,7 +163,7 @@ export const createTableSchema = z
     replicas: z.literal([1, 3, 5], "must be 1, 3 or 5").optional(),
     deletionProtection: z.boolean().optional(),
   })
-  .meta({ id: "CreateTable" });
+  .register(apiSchemas, { id: "CreateTable" });
 
 export const tableSchema = z
   .strictObject({
@@ -159,7 +179,7 @@ export const tableSchema = z
     deletionProtection: z.boolean(),
     createdAt: z.string(),
   })
-  .meta({ id: "Table" });
+  .register(apiSchemas, { id: "Table" });
 
 export const tabletSchema = z
   .strictObject({
@@ -179,4 +199,4 @@ export const tabletSchema = z
     sizeBytes: z.int(),
     rows: z.int(),
   })
-  .meta({ id: "Tablet" });
+  .register(apiSchemas, { id: "Tablet" });

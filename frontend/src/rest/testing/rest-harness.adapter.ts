@@ -4,6 +4,7 @@ import type { AddressInfo } from "node:net";
 import type { FastifyInstance } from "fastify";
 import { systemClock } from "@stele/shared/clock.ts";
 import type { Clock } from "@stele/shared/clock.ts";
+import type { Log, LogLevel } from "@stele/shared/log.ts";
 import { Metrics } from "@stele/shared/metrics.ts";
 import { SeededRandom } from "@stele/shared/random.ts";
 import type { Readiness } from "../process.ts";
@@ -13,7 +14,7 @@ import { createRestServer } from "../rest-server.ts";
 import { MemoryOperations } from "./memory-operations.ts";
 
 export interface LogLine {
-  readonly level: "debug" | "warn" | "error";
+  readonly level: LogLevel;
   readonly details: object;
   readonly message: string;
 }
@@ -30,13 +31,20 @@ export class RestHarness {
     this.operations = new MemoryOperations(() => clock.wallMicros());
     const line = (level: LogLine["level"]) => (details: object, message: string) =>
       void this.log.push({ level, details, message });
+    const log: Log = {
+      error: line("error"),
+      warn: line("warn"),
+      info: line("info"),
+      debug: line("debug"),
+      with: () => log,
+    };
     this.server = createRestServer({
       rows: this.operations.rows,
       tables: this.operations.tables,
       cluster: this.operations.cluster,
       clock,
       random: new SeededRandom(1),
-      log: { debug: line("debug"), warn: line("warn"), error: line("error") },
+      log,
       metrics: this.metrics,
       config: { ...DEFAULT_REST_CONFIG, ...config },
       version: { version: "0.1.0", id: "frontend1" },
