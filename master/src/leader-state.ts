@@ -5,17 +5,23 @@
  * S1. It begins empty with every leadership: what an earlier leader knew is learnt again from heartbeats.
  * S2. What must outlive it is in the catalog; everything here is derived from catalog and reports.
  */
-import type { ServerId } from "@stele/shared/ids.ts";
+import type { ServerId, TabletId } from "@stele/shared/ids.ts";
 import { serverId } from "@stele/shared/ids.ts";
 import type { HeartbeatRequest, Step } from "@stele/shared/wire/heartbeat.ts";
 import type { CatalogChange, CatalogReader } from "./catalog/catalog.ts";
 import type { Command } from "./catalog/commands.ts";
-import { Liveness, type LivenessLimits, type ServerLiveness } from "./liveness.ts";
+import {
+  DEFAULT_LIVENESS_LIMITS,
+  Liveness,
+  type LivenessLimits,
+  type ServerLiveness,
+} from "./liveness.ts";
 import { Decisions } from "./plan/decisions.ts";
 import { leaderOf } from "./plan/plan-tablet.ts";
-import type { PlanLimits, World } from "./plan/plan.ts";
+import type { TabletTrouble } from "./plan/tablet-health.ts";
+import { DEFAULT_PLAN_LIMITS, type PlanLimits, type World } from "./plan/plan.ts";
 import { Planner } from "./plan/planner.ts";
-import { StepOutbox, type OutboxLimits } from "./plan/step-outbox.ts";
+import { DEFAULT_OUTBOX_LIMITS, StepOutbox, type OutboxLimits } from "./plan/step-outbox.ts";
 import { Reports, type ReportedReplica } from "./reports.ts";
 
 export interface LeaderLimits {
@@ -27,6 +33,14 @@ export interface LeaderLimits {
   /** Steps in one reply. */
   readonly stepsPerReply: number;
 }
+
+export const DEFAULT_LEADER_LIMITS: LeaderLimits = {
+  liveness: DEFAULT_LIVENESS_LIMITS,
+  plan: DEFAULT_PLAN_LIMITS,
+  outbox: DEFAULT_OUTBOX_LIMITS,
+  planSlice: 256,
+  stepsPerReply: 128,
+};
 
 /** What must happen before a server's heartbeat may be taken in. */
 export type Admission =
@@ -74,6 +88,11 @@ export class LeaderState {
     return this.#decisions;
   }
 
+  /** What is wrong with tablets, as last planned. */
+  get troubles(): ReadonlyMap<TabletId, TabletTrouble> {
+    return this.#planner.health.troubles();
+  }
+
   get hasWork(): boolean {
     return this.#planner.hasWork || this.#toMarkGone.size > 0;
   }
@@ -87,7 +106,7 @@ export class LeaderState {
   }
 
   /** The leader of a tablet, if a live server reported it. */
-  leaderOf(tablet: ReportedReplica["tabletId"]): ReportedReplica | null {
+  leaderOf(tablet: TabletId): ReportedReplica | null {
     return leaderOf(this.world, this.#reports.of(tablet).values());
   }
 

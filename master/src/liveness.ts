@@ -20,7 +20,7 @@ export interface LivenessLimits {
 
 export const DEFAULT_LIVENESS_LIMITS: LivenessLimits = {
   serverSilentMs: 3_000,
-  serverGoneMs: 30_000,
+  serverGoneMs: 300_000,
   stallMs: 1_000,
 };
 

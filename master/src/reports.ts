@@ -67,6 +67,7 @@ export interface ReportsReader {
   knows(server: ServerId): boolean;
   of(tablet: TabletId): ReadonlyMap<ReplicaId, ReportedReplica>;
   on(server: ServerId): ReadonlyMap<ReplicaId, ReportedReplica>;
+  loadOf(server: ServerId): ServerLoadReport;
 }
 
 /** Gives the config that the catalog holds under this position, so that equal ones are one object. */
@@ -76,7 +77,13 @@ export type KnownConfig = (
   configIndex: number,
 ) => GroupConfig | null;
 
-interface ServerReports {
+/** Sums over a server's replicas. */
+export interface ServerLoadReport {
+  leaders: number;
+  sizeBytes: number;
+}
+
+interface ServerReports extends ServerLoadReport {
   bootId: string;
   sequence: number;
   readonly replicas: Map<ReplicaId, ReportedReplica>;
@@ -105,6 +112,11 @@ export class Reports implements ReportsReader {
     return this.#servers.get(server)?.replicas ?? NONE;
   }
 
+  loadOf(server: ServerId): ServerLoadReport {
+    const { leaders = 0, sizeBytes = 0 } = this.#servers.get(server) ?? {};
+    return { leaders, sizeBytes };
+  }
+
   takeIn(server: ServerId, heartbeat: HeartbeatRequest): TakenIn {
     const known = this.#servers.get(server);
     const sameBoot = known?.bootId === heartbeat.bootId;
@@ -115,12 +127,10 @@ export class Reports implements ReportsReader {
     if (!heartbeat.full && !sameBoot) return nothing(true, destroyed);
     const touched = new Set<TabletId>();
     if (heartbeat.full) this.#forgetMissing(server, heartbeat, touched);
-    const { replicas } = this.#entry(server, heartbeat);
-    for (const tombstone of destroyed) this.#bury(server, replicas, tombstone, touched);
+    const entry = this.#entry(server, heartbeat);
+    for (const tombstone of destroyed) this.#bury(server, entry, tombstone, touched);
     for (const report of heartbeat.replicas) {
-      const reported = this.#reported(server, report);
-      replicas.set(reported.replicaId, reported);
-      this.#remember(reported, touched);
+      this.#remember(entry, this.#reported(server, report), touched);
     }
     return { resend: false, tablets: touched, destroyed, becameKnown: !sameBoot };
   }
@@ -128,58 +138,65 @@ export class Reports implements ReportsReader {
   /** The server is gone or replaced: what it said last counts no more. Gives its tablets. */
   drop(server: ServerId): ReadonlySet<TabletId> {
     const tablets = new Set<TabletId>();
-    for (const [replica, report] of this.on(server)) {
-      this.#forget(report.tabletId, replica, tablets);
-    }
+    const entry = this.#servers.get(server);
+    if (entry === undefined) return tablets;
+    for (const report of entry.replicas.values()) this.#forget(entry, report, tablets);
     this.#servers.delete(server);
     return tablets;
-  }
-
-  #bury(
-    server: ServerId,
-    replicas: Map<ReplicaId, ReportedReplica>,
-    { tabletId: tablet, replicaId: upTo }: Tombstone,
-    touched: Set<TabletId>,
-  ): void {
-    for (const [replica, report] of this.of(tablet)) {
-      if (report.serverId !== server || replica > upTo) continue;
-      replicas.delete(replica);
-      this.#forget(tablet, replica, touched);
-    }
   }
 
   #entry(server: ServerId, { bootId, sequence }: HeartbeatRequest): ServerReports {
     let entry = this.#servers.get(server);
     if (entry === undefined) {
-      this.#servers.set(server, (entry = { bootId, sequence, replicas: new Map() }));
+      entry = { bootId, sequence, replicas: new Map(), leaders: 0, sizeBytes: 0 };
+      this.#servers.set(server, entry);
     }
     entry.bootId = bootId;
     entry.sequence = sequence;
     return entry;
   }
 
-  #remember(reported: ReportedReplica, touched: Set<TabletId>): void {
-    let ofTablet = this.#tablets.get(reported.tabletId);
-    if (ofTablet === undefined) this.#tablets.set(reported.tabletId, (ofTablet = new Map()));
-    ofTablet.set(reported.replicaId, reported);
-    touched.add(reported.tabletId);
-  }
-
-  #forgetMissing(server: ServerId, full: HeartbeatRequest, touched: Set<TabletId>): void {
-    const present = new Set(full.replicas.map((report) => replicaId(report.replicaId)));
-    const replicas = this.#servers.get(server)?.replicas;
-    for (const [replica, report] of replicas ?? []) {
-      if (present.has(replica)) continue;
-      replicas?.delete(replica);
-      this.#forget(report.tabletId, replica, touched);
+  #bury(
+    server: ServerId,
+    entry: ServerReports,
+    { tabletId: tablet, replicaId: upTo }: Tombstone,
+    touched: Set<TabletId>,
+  ): void {
+    for (const report of this.of(tablet).values()) {
+      if (report.serverId !== server || report.replicaId > upTo) continue;
+      this.#forget(entry, report, touched);
     }
   }
 
-  #forget(tablet: TabletId, replica: ReplicaId, touched: Set<TabletId>): void {
-    const reported = this.#tablets.get(tablet);
-    reported?.delete(replica);
-    if (reported?.size === 0) this.#tablets.delete(tablet);
-    touched.add(tablet);
+  #remember(entry: ServerReports, report: ReportedReplica, touched: Set<TabletId>): void {
+    const before = entry.replicas.get(report.replicaId);
+    if (before !== undefined) this.#forget(entry, before, touched);
+    entry.replicas.set(report.replicaId, report);
+    entry.leaders += report.role === "leader" ? 1 : 0;
+    entry.sizeBytes += report.sizeBytes;
+    let ofTablet = this.#tablets.get(report.tabletId);
+    if (ofTablet === undefined) this.#tablets.set(report.tabletId, (ofTablet = new Map()));
+    ofTablet.set(report.replicaId, report);
+    touched.add(report.tabletId);
+  }
+
+  #forgetMissing(server: ServerId, full: HeartbeatRequest, touched: Set<TabletId>): void {
+    const present = new Set<number>(full.replicas.map((report) => report.replicaId));
+    const entry = this.#servers.get(server);
+    if (entry === undefined) return;
+    for (const [replica, report] of entry.replicas) {
+      if (!present.has(replica)) this.#forget(entry, report, touched);
+    }
+  }
+
+  #forget(entry: ServerReports, report: ReportedReplica, touched: Set<TabletId>): void {
+    entry.replicas.delete(report.replicaId);
+    entry.leaders -= report.role === "leader" ? 1 : 0;
+    entry.sizeBytes -= report.sizeBytes;
+    const ofTablet = this.#tablets.get(report.tabletId);
+    ofTablet?.delete(report.replicaId);
+    if (ofTablet?.size === 0) this.#tablets.delete(report.tabletId);
+    touched.add(report.tabletId);
   }
 
   #reported(server: ServerId, report: ReplicaReport): ReportedReplica {

@@ -280,7 +280,7 @@ async function runCommands(seed: number): Promise<void> {
 /** Streams one replica's ranges into a fresh space of another store, as a snapshot does. */
 async function copyBySnapshot(from: Replica, random: Random): Promise<Replica> {
   const store = await openStore(random);
-  const machines = catalogMachines(from.store, new Loaded());
+  const machines = catalogMachines(from.store, () => new Loaded());
   const space = spaceId(7);
   for (const range of machines.rangesOf(from.machine.encodeState())) {
     const rows = from.store.iterate({ ...range, reverse: false });

@@ -13,6 +13,7 @@ import type {
 } from "@stele/shared/checkpoint-store/checkpoint-store.ts";
 import type { LogIndex, SpaceId } from "@stele/shared/ids.ts";
 import type { GroupConfig } from "@stele/shared/raft/group-config.ts";
+import type { Group } from "@stele/shared/replication/group.ts";
 import { ProposalTracker } from "@stele/shared/replication/proposal-tracker.ts";
 import { openValue, sealValue } from "@stele/shared/replication/sealed-value.ts";
 import type {
@@ -42,13 +43,14 @@ export interface CatalogWatcher {
   failed(error: unknown): void;
 }
 
-/** Machines of the catalog, all telling one watcher. */
+/** Makes the machines of one master; `watch` is told of each machine's group and gives its watcher. */
 export function catalogMachines(
   store: CheckpointStore,
-  watcher: CatalogWatcher,
+  watch: (group: Group) => CatalogWatcher,
 ): StateMachineFactory {
   return {
-    create: ({ state }) => new CatalogMachine(store, watcher, decodeCatalogState(state)),
+    create: ({ group, state }) =>
+      new CatalogMachine(store, watch(group), decodeCatalogState(state)),
     relativeKey: relativePart,
     storeKey: storeKeyOf,
     stateAfterSnapshot: (state, space) =>

@@ -12,6 +12,7 @@ import type { CatalogChange } from "../catalog/catalog.ts";
 import type { Command } from "../catalog/commands.ts";
 import { forgetDropped } from "./drop-table.ts";
 import type { Decision, World } from "./plan.ts";
+import { TabletHealth } from "./tablet-health.ts";
 import { planTablet } from "./plan-tablet.ts";
 import { destroyRemoved } from "./remove-orphans.ts";
 import type { StepOutbox } from "./step-outbox.ts";
@@ -34,6 +35,7 @@ export class Planner {
   readonly #destroyed = new Set<ReplicaId>();
   /** Tablets that wait for room on some server. */
   readonly #waiting = new Set<TabletId>();
+  readonly health = new TabletHealth();
 
   /** A new leader plans everything once. */
   constructor(world: World, outbox: StepOutbox) {
@@ -109,6 +111,7 @@ export class Planner {
       commands.push(...plan.commands);
       decisions.push(...plan.decisions);
       if (plan.waitsForRoom) this.#waiting.add(id);
+      this.health.judge(this.#world, id);
     }
     return { commands: this.#withinRoom(commands), decisions };
   }

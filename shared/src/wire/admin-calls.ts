@@ -52,13 +52,15 @@ export const tabletViewSchema = z.strictObject({
   end: base64Bytes.nullable(),
   generation: count,
   leader: z.string().nullable(),
-  replicas: z.array(
-    z.strictObject({
-      server: z.string(),
-      role: z.enum(["leader", "follower", "learner", "leaving"]),
-      lag: count.nullable(),
-    }),
-  ),
+  replicas: z
+    .array(
+      z.strictObject({
+        server: z.string(),
+        role: z.enum(["leader", "follower", "learner", "leaving"]),
+        lag: count.nullable(),
+      }),
+    )
+    .readonly(),
   sizeBytes: count,
   rows: count,
 });
@@ -84,7 +86,9 @@ const masterViewSchema = z.strictObject({
 
 const statusViewSchema = z.strictObject({
   status: z.enum(["green", "yellow", "red"]),
-  reasons: z.array(z.strictObject({ code: z.string(), detail: z.string(), next: z.string() })),
+  reasons: z
+    .array(z.strictObject({ code: z.string(), detail: z.string(), next: z.string() }))
+    .readonly(),
 });
 
 const decisionSchema = z.strictObject({
@@ -105,7 +109,7 @@ export const createTableRoute = defineRoute({
     name: z.string(),
     families: z.record(z.string(), z.strictObject({ maxVersions: z.int().positive().nullable() })),
     /** Sorted, distinct. */
-    splitKeys: z.array(base64Bytes),
+    splitKeys: z.array(base64Bytes).readonly(),
     replicas: z.union([z.literal(1), z.literal(3), z.literal(5)]).nullable(),
     deletionProtection: z.boolean(),
     /**
@@ -120,7 +124,7 @@ export const createTableRoute = defineRoute({
 export const listTablesRoute = defineRoute({
   path: "/internal/tables/list",
   request: nothing,
-  response: answer(z.array(tableViewSchema)),
+  response: answer(z.array(tableViewSchema).readonly()),
 });
 
 export const describeTableRoute = defineRoute({
@@ -146,7 +150,7 @@ export const tableTabletsRoute = defineRoute({
   response: answer(
     z.strictObject({
       tableId: count,
-      tablets: z.array(tabletViewSchema),
+      tablets: z.array(tabletViewSchema).readonly(),
       nextStart: base64Bytes.nullable(),
     }),
   ),
@@ -161,13 +165,13 @@ export const clusterStatusRoute = defineRoute({
 export const clusterServersRoute = defineRoute({
   path: "/internal/cluster/servers",
   request: nothing,
-  response: answer(z.array(serverViewSchema)),
+  response: answer(z.array(serverViewSchema).readonly()),
 });
 
 export const clusterMastersRoute = defineRoute({
   path: "/internal/cluster/masters",
   request: nothing,
-  response: answer(z.array(masterViewSchema)),
+  response: answer(z.array(masterViewSchema).readonly()),
 });
 
 /** All tablets by id; `after` is the last id of the page before, null: from the first. */
@@ -178,7 +182,7 @@ export const clusterTabletsRoute = defineRoute({
     limit: z.int().min(1).max(10_000),
   }),
   response: answer(
-    z.strictObject({ items: z.array(tabletViewSchema), next: z.string().nullable() }),
+    z.strictObject({ items: z.array(tabletViewSchema).readonly(), next: z.string().nullable() }),
   ),
 });
 
@@ -192,5 +196,5 @@ export const clusterTabletRoute = defineRoute({
 export const clusterDecisionsRoute = defineRoute({
   path: "/internal/cluster/decisions",
   request: nothing,
-  response: answer(z.array(decisionSchema)),
+  response: answer(z.array(decisionSchema).readonly()),
 });
