@@ -33,7 +33,11 @@ export const SERVER_NAME = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 /** Also used where server ids arrive in other documents. */
-export const serverIdField: z.ZodType<ServerId> = z.string().regex(UUID).transform(serverId);
+export const serverIdField: z.ZodType<ServerId> = z.codec(
+  z.string().regex(UUID),
+  z.custom<ServerId>((value) => typeof value === "string"),
+  { decode: serverId, encode: (id) => id },
+);
 
 /** All that is asked of a document whose format may be a newer one. */
 export const formatVersionOnly = z.looseObject({ formatVersion: z.int().min(1) });
