@@ -281,6 +281,14 @@ describe("an export", () => {
     expect(keysIn(down.stdout)).toEqual(allKeys(5000).toReversed().slice(0, 3000));
   });
 
+  test("shows progress on a terminal only where no rows go", async () => {
+    const out = join(directory, "out.ndjson");
+    expect((await stele(["export", "t", "--out", out], { terminal: 100 })).stderr).toMatch(
+      /rows, [\d.]+ MB\/s.*exported 5000 rows/s,
+    );
+    expect(await stele(["export", "t"], { terminal: 100 })).toMatchObject({ stderr: "" });
+  });
+
   test("to a file grows as a part, and goes on with --resume", async () => {
     const out = join(directory, "out.ndjson");
     const interrupt = new AbortController();

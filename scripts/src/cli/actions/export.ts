@@ -62,7 +62,8 @@ export function exportRows(
       tell: session.tell,
     });
     try {
-      await copyRows(session, stream, sink);
+      const toTerminal = part === null && context.stdout.isTTY === true;
+      await copyRows({ session, stream, sink, toTerminal });
       await part?.complete();
     } catch (error) {
       await part?.close();
@@ -78,10 +79,17 @@ function exportFormat({ output, out }: ExportOptions): "ndjson" | "csv" {
   throw usageError(`export writes ndjson or csv, not ${format}`);
 }
 
-async function copyRows(session: Session, stream: RowStream, sink: RowSink): Promise<void> {
+interface Copy {
+  readonly session: Session;
+  readonly stream: RowStream;
+  readonly sink: RowSink;
+  /** Progress would stand between the rows. */
+  readonly toTerminal: boolean;
+}
+
+async function copyRows({ session, stream, sink, toTerminal }: Copy): Promise<void> {
   const { context, options, tell } = session;
   const startedMs = performance.now();
-  const toTerminal = context.stdout.isTTY === true;
   const progress = await Progress.start({
     stderr: context.stderr,
     shown: options.quiet !== true && !toTerminal,
