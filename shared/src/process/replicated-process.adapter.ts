@@ -2,7 +2,8 @@
  * What a master and a tablet server have in common: a data directory with commit log and store, a replica host over
  * them, the transports between servers, and the internal HTTP server.
  *
- * Start order (docs/STORAGE_FORMAT.md, "Recovery"): lock and identity -> commit log -> store -> replicas -> listen.
+ * Start order (docs/STORAGE_FORMAT.md, "Recovery"): lock and identity -> store -> commit log, whose records go
+ * over what the store holds -> replicas -> listen.
  * Whoever starts a process calls `listen` last, when everything may arrive.
  *
  * R1. A store that is damaged beyond use, or a log that is not this server's whole log, is kept aside, and the server
@@ -12,15 +13,16 @@
 import { openLevelCheckpointStore } from "../checkpoint-store/level-checkpoint-store.adapter.ts";
 import { StoreRefusedError, type CheckpointStore } from "../checkpoint-store/checkpoint-store.ts";
 import { systemClock, type Clock } from "../clock.ts";
-import { LogRefusedError, type OpenedLog } from "../commit-log/commit-log.ts";
+import { LogRefusedError } from "../commit-log/commit-log.ts";
 import { FileLogDirectory } from "../commit-log/log-directory.adapter.ts";
-import { openCommitLog } from "../commit-log/open-commit-log.ts";
 import type { ServerConfig } from "../config-knobs.ts";
+import type { ServerId } from "../ids.ts";
 import type { Log } from "../log.ts";
 import { pinoLog } from "../pino-log.adapter.ts";
 import { systemRandom } from "../random.ts";
 import { DEFAULT_HOST_LIMITS } from "../replication/host-parts.ts";
 import { ReplicaHost } from "../replication/replica-host.ts";
+import { DamagedValueError } from "../replication/sealed-value.ts";
 import type { SnapshotAnswer, SnapshotLink } from "../replication/snapshot-sender.ts";
 import type { StateMachineFactory } from "../replication/state-machine.ts";
 import type { RaftInbox } from "../rpc/channel-contract.ts";
@@ -111,8 +113,6 @@ export async function openReplicatedProcess<Machines extends StateMachineFactory
     fields: { role, name: directory.identity.name, serverId: directory.identity.serverId },
   });
   const failed = (error: unknown): void => endProcess("the replica host failed", error);
-  const { opened, store } = await openDisks(directory, config, log);
-  const { serverId } = directory.identity;
   const identity: ClusterIdentity = {
     token: await readClusterToken(config.clusterTokenFile),
     clusterId: () => directory.identity.clusterId,
@@ -127,37 +127,26 @@ export async function openReplicatedProcess<Machines extends StateMachineFactory
     unreachable: (server, reason) => inbox.host?.unreachable(server, reason),
   };
   const clusterId = (): string => directory.identity.clusterId ?? "";
-  const urlOf = (server: typeof serverId): string | null => addresses.book.get(server)?.url ?? null;
-  const transport = new QueuedRaftTransport({
-    clock,
-    exchange,
-    addresses: { urlOf },
-    inbox: arriving,
-    clusterId,
-    sender: serverId,
-  });
-  const machines = options.machines({ store, clock, log, name: directory.identity.name, failed });
-  const host = await ReplicaHost.open({
-    serverId,
-    clock,
-    random: systemRandom,
-    timing: timing(config.timingScale),
-    store,
-    opened,
-    transport,
-    snapshotLink: snapshotLink(streams, urlOf),
-    factory: machines,
-    limits: {
-      ...DEFAULT_HOST_LIMITS,
-      checkpointBytes: config.checkpointBytes,
-      checkpointIntervalMs: config.checkpointIntervalMs,
-      retainedLogBytes: config.retainedLogBytes,
-      payloadCacheBytes: config.payloadCacheBytes,
-      maxUnappliedBytes: config.maxUnappliedBytes,
-    },
+  const urlOf = (server: ServerId): string | null => addresses.book.get(server)?.url ?? null;
+  const { store, machines, transport, host } = await openHost({
+    directory,
+    config,
     log,
+    machines: (over) =>
+      options.machines({ store: over, clock, log, name: directory.identity.name, failed }),
+    transport: (sender) =>
+      new QueuedRaftTransport({
+        clock,
+        exchange,
+        addresses: { urlOf },
+        inbox: arriving,
+        clusterId,
+        sender,
+      }),
+    snapshotLink: snapshotLink(streams, urlOf),
     failed,
   });
+  const { serverId } = directory.identity;
   inbox.host = host;
   const environment: RouteEnvironment = {
     clock,
@@ -225,19 +214,35 @@ export async function openReplicatedProcess<Machines extends StateMachineFactory
   };
 }
 
+interface HostWiring<Machines extends StateMachineFactory> {
+  readonly directory: DataDirectory;
+  readonly config: ServerConfig;
+  readonly log: Log;
+  readonly machines: (store: CheckpointStore) => Machines;
+  readonly transport: (sender: ServerId) => QueuedRaftTransport;
+  readonly snapshotLink: SnapshotLink;
+  readonly failed: (error: unknown) => void;
+}
+
+interface OpenedHost<Machines extends StateMachineFactory> {
+  readonly store: CheckpointStore;
+  readonly machines: Machines;
+  readonly transport: QueuedRaftTransport;
+  readonly host: ReplicaHost;
+}
+
 /** R1. */
-async function openDisks(
-  directory: DataDirectory,
-  config: ServerConfig,
-  log: Log,
-): Promise<{ opened: OpenedLog; store: CheckpointStore }> {
+async function openHost<Machines extends StateMachineFactory>(
+  wiring: HostWiring<Machines>,
+): Promise<OpenedHost<Machines>> {
+  const { directory, log } = wiring;
   // A log that is gone took votes and entries with it; only a new directory may be without one.
   let whenEmpty: "create" | "refuse" = directory.isNew ? "create" : "refuse";
   for (;;) {
     try {
-      return await openLogAndStore(directory, config, whenEmpty);
+      return await openHostOnce(wiring, whenEmpty);
     } catch (error) {
-      if (!(error instanceof StoreRefusedError) && !(error instanceof LogRefusedError)) throw error;
+      if (!isUnusableDisk(error)) throw error;
       const place = await directory.setContentsAside();
       whenEmpty = "create";
       log.error(
@@ -248,36 +253,70 @@ async function openDisks(
   }
 }
 
-async function openLogAndStore(
-  directory: DataDirectory,
-  config: ServerConfig,
+function isUnusableDisk(error: unknown): boolean {
+  return (
+    error instanceof StoreRefusedError ||
+    error instanceof LogRefusedError ||
+    error instanceof DamagedValueError
+  );
+}
+
+async function openHostOnce<Machines extends StateMachineFactory>(
+  wiring: HostWiring<Machines>,
   whenEmpty: "create" | "refuse",
-): Promise<{ opened: OpenedLog; store: CheckpointStore }> {
+): Promise<OpenedHost<Machines>> {
+  const { directory, config, log, snapshotLink: link, failed } = wiring;
   const { serverId } = directory.identity;
   const logDirectory = new FileLogDirectory(directory.pathOf("commit-log"));
-  const opened = await openCommitLog({
-    directory: logDirectory,
-    serverId,
-    random: systemRandom,
-    segmentBytes: config.segmentBytes,
-    whenEmpty,
-  }).catch(async (error: unknown) => {
+  const store = await openStore(directory, config, logDirectory).catch(async (error: unknown) => {
     await logDirectory.close();
     throw error;
   });
+  const machines = wiring.machines(store);
+  const transport = wiring.transport(serverId);
   try {
-    const store = await openLevelCheckpointStore({
-      directory: directory.pathOf("store"),
+    const host = await ReplicaHost.open({
+      serverId,
       clock: systemClock,
-      mustExist: opened.records.length > 0,
-      writeBufferBytes: config.writeBufferBytes,
-      cacheBytes: config.storeCacheBytes,
+      random: systemRandom,
+      timing: timing(config.timingScale),
+      store,
+      commitLog: { directory: logDirectory, segmentBytes: config.segmentBytes, whenEmpty },
+      transport,
+      snapshotLink: link,
+      factory: machines,
+      limits: {
+        ...DEFAULT_HOST_LIMITS,
+        checkpointBytes: config.checkpointBytes,
+        checkpointIntervalMs: config.checkpointIntervalMs,
+        retainedLogBytes: config.retainedLogBytes,
+        payloadCacheBytes: config.payloadCacheBytes,
+        maxUnappliedBytes: config.maxUnappliedBytes,
+      },
+      log,
+      failed,
     });
-    return { opened, store };
+    return { store, machines, transport, host };
   } catch (error) {
-    await opened.log.close();
+    transport.close();
+    await store.close();
     throw error;
   }
+}
+
+/** The log is made after the store: where there is a log there must be a store. */
+async function openStore(
+  directory: DataDirectory,
+  config: ServerConfig,
+  logDirectory: FileLogDirectory,
+): Promise<CheckpointStore> {
+  return openLevelCheckpointStore({
+    directory: directory.pathOf("store"),
+    clock: systemClock,
+    mustExist: (await logDirectory.list()).length > 0,
+    writeBufferBytes: config.writeBufferBytes,
+    cacheBytes: config.storeCacheBytes,
+  });
 }
 
 function snapshotLink(

@@ -6,15 +6,19 @@
  *     one busy tablet never starves the others.
  * A2. A replica's operations, its machine's state and its applied position are in the same batch.
  */
-import { must } from "../assert.ts";
-import type { CheckpointStore, StoreOperation } from "../checkpoint-store/checkpoint-store.ts";
-import type { CommitLog } from "../commit-log/commit-log.ts";
+import { assert, must } from "../assert.ts";
+import {
+  StoreReadError,
+  type CheckpointStore,
+  type StoreOperation,
+} from "../checkpoint-store/checkpoint-store.ts";
+import { EntryReadError, type CommitLog, type EntryAddress } from "../commit-log/commit-log.ts";
 import type { LogIndex } from "../ids.ts";
 import type { HostCounters } from "./host-counters.ts";
 import type { Replica } from "./replica.ts";
 import { appliedStateOperation, type LogPosition } from "./replica-records.ts";
 import { DamagedReplicaError, type AppliedBatch, type CommittedCommand } from "./state-machine.ts";
-import type { StoreTurn } from "./store-turn.ts";
+import { HostStoppedError, type StoreTurn } from "./store-turn.ts";
 
 const ROUND_BYTES = 4 * 1024 * 1024;
 const REPLICA_BYTES = 1024 * 1024;
@@ -31,8 +35,8 @@ export interface ApplierParts {
   readonly commitLog: CommitLog;
   readonly turn: StoreTurn;
   readonly counters: HostCounters;
-  /** The replica's machine found its data damaged. */
-  readonly damaged: (replica: Replica, error: DamagedReplicaError) => void;
+  /** The replica's data or log turned out to be damaged. */
+  readonly damaged: (replica: Replica, reason: string) => void;
   /** Something was applied: the core may go on. */
   readonly applied: (replica: Replica) => void;
   readonly failed: (error: unknown) => void;
@@ -52,7 +56,9 @@ export class Applier {
     this.#queue.add(replica);
     if (this.#running) return;
     this.#running = true;
-    void this.#run().catch(this.#parts.failed);
+    void this.#run().catch((error: unknown) => {
+      if (!(error instanceof HostStoppedError)) this.#parts.failed(error);
+    });
   }
 
   forget(replica: Replica): void {
@@ -65,8 +71,7 @@ export class Applier {
   }
 
   async #round(): Promise<void> {
-    const portions = this.#takePortions();
-    const commands = await this.#loadCommands(portions);
+    const { portions, commands } = await this.#load(this.#takePortions());
     const batches = await Promise.all(
       portions.map(({ replica }, at) => this.#apply(replica, must(commands[at], "commands"))),
     );
@@ -111,38 +116,30 @@ export class Applier {
     return portions;
   }
 
-  /**
-   * The commands of each portion; one read of the commit log for all payloads that are not in memory. Looks into
-   * the logs before its await only: a snapshot may replace one meanwhile.
-   */
-  async #loadCommands(portions: readonly Portion[]): Promise<CommittedCommand[][]> {
-    const missing: Parameters<CommitLog["read"]>[0][number][] = [];
-    const places: { portion: number; at: number }[] = [];
-    const result = portions.map(({ replica, first, last }, portion) => {
-      const commands: CommittedCommand[] = [];
-      for (let at = first as number; at <= last.index; at++) {
-        if (replica.log.kindOf(at) !== "command") continue;
-        const index = at as LogIndex;
-        const term = must(replica.log.termOf(index), "term of an entry");
-        const payload = replica.log.payloadOf(index);
-        if (payload === null) {
-          const { tabletId, replicaId } = replica;
-          const location = must(replica.log.locationOf(index), `entry ${index} is nowhere`);
-          missing.push({ tabletId, replicaId, index, location });
-          places.push({ portion, at: commands.length });
-        }
-        commands.push({ index, term, payload: payload ?? EMPTY });
+  /** Without those whose entries are damaged. */
+  async #load(
+    taken: readonly Portion[],
+  ): Promise<{ portions: readonly Portion[]; commands: readonly CommittedCommand[][] }> {
+    let portions = taken;
+    for (;;) {
+      try {
+        return { portions, commands: await loadCommands(this.#parts.commitLog, portions) };
+      } catch (error) {
+        if (!(error instanceof EntryReadError)) throw error;
+        const { tabletId, replicaId } = error;
+        const portion = must(
+          portions.find(
+            ({ replica }) => replica.tabletId === tabletId && replica.replicaId === replicaId,
+          ),
+          "a read error names an entry that was asked for",
+        );
+        // A snapshot that replaced the log lets its segments go; what was taken from it means nothing.
+        portions = portions.filter((each) => each !== portion && each.replica.mayApply);
+        if (error.reason === "damaged") this.#parts.damaged(portion.replica, error.message);
+        else
+          assert(!portion.replica.mayApply, () => `unapplied entries are gone: ${error.message}`);
       }
-      return commands;
-    });
-    if (missing.length === 0) return result;
-    const loaded = await this.#parts.commitLog.read(missing);
-    places.forEach(({ portion, at }, place) => {
-      const commands = must(result[portion], "portion");
-      const payload = must(loaded[place], "payload");
-      commands[at] = { ...must(commands[at], "command"), payload };
-    });
-    return result;
+    }
   }
 
   /** Null: no command among the entries. Undefined: the replica turned out to be damaged. */
@@ -154,11 +151,49 @@ export class Applier {
     try {
       return await must(replica.machine, "machine").apply(commands);
     } catch (error) {
-      if (!(error instanceof DamagedReplicaError)) throw error;
-      this.#parts.damaged(replica, error);
+      const isDamage = error instanceof DamagedReplicaError || error instanceof StoreReadError;
+      if (!isDamage) throw error;
+      this.#parts.damaged(replica, error.message);
       return undefined;
     }
   }
+}
+
+/**
+ * The commands of each portion; one read of the commit log for all payloads that are not in memory. Looks into
+ * the logs before its await only: a snapshot may replace one meanwhile.
+ */
+async function loadCommands(
+  commitLog: CommitLog,
+  portions: readonly Portion[],
+): Promise<CommittedCommand[][]> {
+  const missing: EntryAddress[] = [];
+  const places: { portion: number; at: number }[] = [];
+  const result = portions.map(({ replica, first, last }, portion) => {
+    const commands: CommittedCommand[] = [];
+    for (let at = first as number; at <= last.index; at++) {
+      if (replica.log.kindOf(at) !== "command") continue;
+      const index = at as LogIndex;
+      const term = must(replica.log.termOf(index), "term of an entry");
+      const payload = replica.log.payloadOf(index);
+      if (payload === null) {
+        const { tabletId, replicaId } = replica;
+        const location = must(replica.log.locationOf(index), `entry ${index} is nowhere`);
+        missing.push({ tabletId, replicaId, index, location });
+        places.push({ portion, at: commands.length });
+      }
+      commands.push({ index, term, payload: payload ?? EMPTY });
+    }
+    return commands;
+  });
+  if (missing.length === 0) return result;
+  const loaded = await commitLog.read(missing);
+  places.forEach(({ portion, at }, place) => {
+    const commands = must(result[portion], "portion");
+    const payload = must(loaded[place], "payload");
+    commands[at] = { ...must(commands[at], "command"), payload };
+  });
+  return result;
 }
 
 /** How far the batch goes; what it leaves is given back to the replica. */

@@ -5,10 +5,10 @@
  * C1. A log is cut no higher than its replica's position in the last PROVEN checkpoint.
  * C2. A segment is freed only when a proven checkpoint covers every state record in it, and no replica needs an
  *     entry in it above the cut that this checkpoint recorded.
+ *     What a checkpoint records of a log is what the commit log holds durably (replica.ts, P5).
  * C3. A log keeps its newest entries up to `retainedLogBytes`, for followers that are a little behind; a replica
  *     that pins old segments (because it is idle) is cut to its checkpoint.
  */
-import { must } from "../assert.ts";
 import type { CheckpointStore, StoreOperation } from "../checkpoint-store/checkpoint-store.ts";
 import type { CommitLog, Lsn } from "../commit-log/commit-log.ts";
 import type { LogIndex } from "../ids.ts";
@@ -85,15 +85,14 @@ export class Checkpointing {
     const idleBelow = segments.at(-1 - IDLE_SEGMENTS)?.segment ?? -1;
     for (const replica of this.#parts.replicas()) {
       const proven = this.#proven.get(replica);
-      if (proven === undefined) continue;
+      if (proven === undefined || !replica.mayApply) continue;
       const pinned = this.#parts.sender.pinnedIndex(replica) ?? Number.MAX_SAFE_INTEGER;
       const limit = Math.min(proven.applied, replica.applied.index, pinned);
       const firstSegment = replica.log.locationOf(replica.log.firstIndex)?.segment;
       const idle = firstSegment !== undefined && firstSegment <= idleBelow;
       const cut = idle ? limit : Math.min(limit, this.#retentionCut(replica));
       if (cut < replica.log.firstIndex) continue;
-      replica.raft.compact(cut as LogIndex);
-      replica.log.compact(cut as LogIndex);
+      replica.compact(cut as LogIndex);
       this.#parts.touched(replica);
     }
   }
@@ -114,12 +113,9 @@ export class Checkpointing {
     const marks = new Map<Replica, Mark>();
     const operations: StoreOperation[] = [this.#parts.ledger.countersOperation()];
     for (const replica of this.#parts.replicas()) {
-      const { term, vote, commit, truncated } = replica.raft.status();
-      const { replicaId, tabletId } = replica;
-      const config = must(replica.raft.configAt(truncated.index), "the config at the cut");
-      const hardState = { term, vote, commit };
-      operations.push(logStateOperation(tabletId, { replicaId, hardState, truncated, config }));
-      marks.set(replica, { applied: replica.applied.index, truncated: truncated.index });
+      const { logState } = replica;
+      operations.push(logStateOperation(replica.tabletId, logState));
+      marks.set(replica, { applied: replica.applied.index, truncated: logState.truncated.index });
     }
     await this.#parts.store.write(operations);
     return { marks, settled };
@@ -129,11 +125,10 @@ export class Checkpointing {
   #lowestNeeded(marks: ReadonlyMap<Replica, Mark>): Lsn {
     let lowestSegment = Number.POSITIVE_INFINITY;
     for (const replica of this.#parts.replicas()) {
-      const mark = marks.get(replica);
-      // A replica created meanwhile, or cut since: its first entry above the recorded cut decides.
-      const first = mark === undefined ? replica.log.firstIndex : mark.truncated + 1;
-      const segment = replica.log.locationOf(first)?.segment;
-      if (segment !== undefined) lowestSegment = Math.min(lowestSegment, segment);
+      // One created meanwhile has nothing in segments that could be freed yet.
+      const truncated = marks.get(replica)?.truncated ?? replica.logState.truncated.index;
+      const segment = replica.oldestSegment(truncated);
+      if (segment !== null) lowestSegment = Math.min(lowestSegment, segment);
     }
     const needed = this.#parts.commitLog.segments().find(({ segment }) => segment >= lowestSegment);
     return needed?.firstLsn ?? Number.POSITIVE_INFINITY;

@@ -9,6 +9,7 @@ export interface HostCounters {
   snapshotsInstalled: number;
   droppedMessages: number;
   tornTailsRepaired: number;
+  suspectReplicas: number;
 }
 
 export function newHostCounters(): HostCounters {
@@ -22,5 +23,6 @@ export function newHostCounters(): HostCounters {
     snapshotsInstalled: 0,
     droppedMessages: 0,
     tornTailsRepaired: 0,
+    suspectReplicas: 0,
   };
 }

@@ -1,7 +1,7 @@
 /** What a replica host is made of and how it is set. Everything of the outside world comes in here. */
 import type { CheckpointStore } from "../checkpoint-store/checkpoint-store.ts";
 import type { Clock } from "../clock.ts";
-import type { OpenedLog } from "../commit-log/commit-log.ts";
+import type { CommitLogOptions } from "../commit-log/open-commit-log.ts";
 import type { ServerId } from "../ids.ts";
 import type { Log } from "../log.ts";
 import type { Random } from "../random.ts";
@@ -19,7 +19,7 @@ export interface HostLimits {
   readonly retainedLogBytes: number;
   /** Payloads of log entries kept in memory, over all replicas. */
   readonly payloadCacheBytes: number;
-  /** A replica with more committed but unapplied payload refuses appends. */
+  /** A replica with more committed but unapplied payload refuses appends and proposals. */
   readonly maxUnappliedBytes: number;
   /** Messages that wait for the loop; beyond it appends are dropped. */
   readonly maxInboxBytes: number;
@@ -34,13 +34,16 @@ export const DEFAULT_HOST_LIMITS: HostLimits = {
   maxInboxBytes: 64 * 1024 * 1024,
 };
 
+/** The server's commit log; what recovery finds in it is streamed to the host. */
+export type HostLogOptions = Pick<CommitLogOptions, "directory" | "segmentBytes" | "whenEmpty">;
+
 export interface HostParts {
   readonly serverId: ServerId;
   readonly clock: Clock;
   readonly random: Random;
   readonly timing: Timing;
   readonly store: CheckpointStore;
-  readonly opened: OpenedLog;
+  readonly commitLog: HostLogOptions;
   readonly transport: RaftTransport;
   readonly snapshotLink: SnapshotLink;
   readonly factory: StateMachineFactory;

@@ -6,30 +6,35 @@
  * is rejected and costs a probe.
  */
 import { assert } from "../assert.ts";
-import type { CommitLog } from "../commit-log/commit-log.ts";
+import { EntryReadError, type CommitLog } from "../commit-log/commit-log.ts";
 import type { LogIndex, ReplicaId, ServerId } from "../ids.ts";
 import type { Entry, OutgoingAppend, OutgoingMessage, RaftMessage } from "../raft/messages.ts";
 import type { RaftEnvelope, RaftLane, RaftTransport } from "../rpc/channel-contract.ts";
+import { memberOf } from "./member-of.ts";
 import type { Replica } from "./replica.ts";
 
 interface Loading {
   readonly waiting: OutgoingAppend[];
 }
 
+export interface MessageDispatchParts {
+  readonly transport: RaftTransport;
+  readonly commitLog: CommitLog;
+  /** An entry of the replica cannot be read back. */
+  readonly damaged: (replica: Replica, error: EntryReadError) => void;
+  readonly failed: (error: unknown) => void;
+}
+
 export class MessageDispatch {
-  readonly #transport: RaftTransport;
-  readonly #commitLog: CommitLog;
-  readonly #failed: (error: unknown) => void;
+  readonly #parts: MessageDispatchParts;
   /** Where a replica spoke from last; for answers to a replica that is in no config known here. */
   readonly #heardFrom = new WeakMap<Replica, Map<ReplicaId, ServerId>>();
   readonly #loading = new WeakMap<Replica, Map<ReplicaId, Loading>>();
   /** Gathered since the last `flush`. */
   #outbox = new Map<ServerId, Record<RaftLane, RaftEnvelope[]>>();
 
-  constructor(transport: RaftTransport, commitLog: CommitLog, failed: (error: unknown) => void) {
-    this.#transport = transport;
-    this.#commitLog = commitLog;
-    this.#failed = failed;
+  constructor(parts: MessageDispatchParts) {
+    this.#parts = parts;
   }
 
   heard(replica: Replica, from: ReplicaId, server: ServerId): void {
@@ -51,17 +56,14 @@ export class MessageDispatch {
     const outbox = this.#outbox;
     this.#outbox = new Map();
     for (const [server, lanes] of outbox) {
-      if (lanes.vital.length > 0) this.#transport.send(server, "vital", lanes.vital);
-      if (lanes.append.length > 0) this.#transport.send(server, "append", lanes.append);
+      if (lanes.vital.length > 0) this.#parts.transport.send(server, "vital", lanes.vital);
+      if (lanes.append.length > 0) this.#parts.transport.send(server, "append", lanes.append);
     }
   }
 
   serverOf(replica: Replica, id: ReplicaId): ServerId | null {
-    const { config } = replica.raft.status();
-    for (const members of [config.voters, config.learners, config.outgoing]) {
-      const member = members.find(({ replicaId }) => replicaId === id);
-      if (member !== undefined) return member.serverId;
-    }
+    const member = memberOf(replica.raft.config, id);
+    if (member !== null) return member.serverId;
     return this.#heardFrom.get(replica)?.get(id) ?? null;
   }
 
@@ -82,7 +84,7 @@ export class MessageDispatch {
     const entries = entriesInMemory(replica, message);
     if (entries === "gone") return;
     if (entries !== "on-disk") this.#post(replica, { ...message, entries });
-    else void this.#load(replica, message).catch(this.#failed);
+    else void this.#load(replica, message).catch(this.#parts.failed);
   }
 
   /** Loads and sends the append, and then everything that queued up behind it. */
@@ -95,7 +97,8 @@ export class MessageDispatch {
       let entries = entriesInMemory(replica, message);
       if (entries === "on-disk") entries = await this.#readEntries(replica, message);
       // Only the leader of the message's term vouches for these entries: another's may have replaced them.
-      const { role, term } = replica.raft.status();
+      const { role, term } = replica.raft;
+      if (replica.closed) break;
       if (entries === "gone" || role !== "leader" || term !== message.term) continue;
       this.#post(replica, { ...message, entries });
       this.flush();
@@ -116,24 +119,23 @@ export class MessageDispatch {
       const { tabletId, replicaId } = replica;
       reads.push({ tabletId, replicaId, index, location });
     }
-    const payloads = await readUnlessCompacted(this.#commitLog, replica, first, reads);
+    const payloads = await this.#readPayloads(replica, reads);
     if (payloads === "gone") return "gone";
     return wanted.map((entry, at) => ({ ...entry, payload: payloads[at] as Buffer }));
   }
-}
 
-/** A compaction may free the segment under a read; a read that fails otherwise is an error. */
-async function readUnlessCompacted(
-  commitLog: CommitLog,
-  replica: Replica,
-  first: LogIndex,
-  reads: Parameters<CommitLog["read"]>[0],
-): Promise<Buffer[] | "gone"> {
-  try {
-    return await commitLog.read(reads);
-  } catch (error) {
-    if (replica.log.firstIndex > first) return "gone";
-    throw error;
+  /** A compaction may free the segment under a read; then the follower needs a snapshot anyway. */
+  async #readPayloads(
+    replica: Replica,
+    reads: Parameters<CommitLog["read"]>[0],
+  ): Promise<Buffer[] | "gone"> {
+    try {
+      return await this.#parts.commitLog.read(reads);
+    } catch (error) {
+      if (!(error instanceof EntryReadError)) throw error;
+      if (error.reason === "damaged") this.#parts.damaged(replica, error);
+      return "gone";
+    }
   }
 }
 

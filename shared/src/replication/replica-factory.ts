@@ -1,5 +1,7 @@
 /** Makes `Replica`s: for a new replica, and for one that recovery found. */
+import { must } from "../assert.ts";
 import type { ReplicaId, ServerId, TabletId } from "../ids.ts";
+import type { EntryInfo } from "../raft/raft-log.ts";
 import { Raft } from "../raft/raft.ts";
 import type { RaftInitialState, RaftOptions } from "../raft/raft-options.ts";
 import type { Random } from "../random.ts";
@@ -9,7 +11,7 @@ import type { PayloadCache } from "./payload-cache.ts";
 import { ReplicaLog } from "./replica-log.ts";
 import type { LogPosition, PlacedConfig } from "./replica-records.ts";
 import { Replica, type ReplicaHostCalls } from "./replica.ts";
-import type { RecoveredReplica } from "./recovery.ts";
+import type { RecoveredReplica } from "./replica-draft.ts";
 import type { StateMachineFactory } from "./state-machine.ts";
 
 const MAX_INFLIGHT_MESSAGES = 256;
@@ -23,6 +25,7 @@ export interface ReplicaFactoryParts {
   readonly random: Random;
   readonly cache: PayloadCache;
   readonly machines: StateMachineFactory;
+  readonly maxUnappliedBytes: number;
   readonly calls: ReplicaHostCalls;
 }
 
@@ -56,17 +59,12 @@ export class ReplicaFactory {
   }
 
   recovered(found: RecoveredReplica): Replica {
-    const log = new ReplicaLog(found.truncated.index, this.#parts.cache);
-    for (const { entry, location } of found.entries) log.recovered(entry, location);
-    const { hardState, truncated, configs, applied } = found;
+    const { hardState, truncated, configs, applied, log } = found;
     const replica = this.#make(found, log, applied, {
       hardState,
       truncated,
       configs,
-      entries: found.entries.map(({ entry, location }) => {
-        const { index, term, kind } = entry;
-        return { index, term, kind, size: location.length };
-      }),
+      entries: entriesOf(log),
       applied: applied.index,
       freshReplica: false,
     });
@@ -75,15 +73,15 @@ export class ReplicaFactory {
   }
 
   #make(
-    who: { readonly tabletId: TabletId; readonly replicaId: ReplicaId },
+    { tabletId, replicaId }: { readonly tabletId: TabletId; readonly replicaId: ReplicaId },
     log: ReplicaLog,
     applied: LogPosition,
     initial: RaftInitialState,
   ): Replica {
-    const { serverId, timing, random, calls } = this.#parts;
+    const { serverId, timing, random, calls, maxUnappliedBytes } = this.#parts;
     const { heartbeatTicks, electionMinTicks, electionMaxTicks, promiseTicks } = timing;
     const options: RaftOptions = {
-      replicaId: who.replicaId,
+      replicaId,
       heartbeatTicks,
       electionMinTicks,
       electionMaxTicks,
@@ -94,10 +92,20 @@ export class ReplicaFactory {
       maxUncommittedBytes: MAX_UNCOMMITTED_BYTES,
       random,
     };
-    const raft = new Raft(options, initial);
-    const lease = new LeaderLease(timing.leaseMs);
-    const { tabletId, replicaId } = who;
-    return new Replica({ tabletId, replicaId, serverId, raft, log, lease, applied, calls });
+    const { hardState, truncated, configs } = initial;
+    return new Replica({
+      tabletId,
+      replicaId,
+      serverId,
+      raft: new Raft(options, initial),
+      log,
+      lease: new LeaderLease(timing.leaseMs),
+      applied,
+      hardState,
+      base: { truncated, config: must(configs[0], "a config at the truncated index") },
+      maxUnappliedBytes,
+      calls,
+    });
   }
 
   #attach(replica: Replica, state: Buffer | null): void {
@@ -105,4 +113,14 @@ export class ReplicaFactory {
     const { tabletId, replicaId } = replica;
     replica.attach(this.#parts.machines.create({ tabletId, replicaId, state, group: replica }));
   }
+}
+
+function entriesOf(log: ReplicaLog): EntryInfo[] {
+  const entries: EntryInfo[] = [];
+  for (let index = log.firstIndex; index <= log.lastIndex; index++) {
+    const term = must(log.termOf(index), "the term of an entry");
+    const kind = must(log.kindOf(index), "the kind of an entry");
+    entries.push({ index, term, kind, size: log.bytesOf(index) });
+  }
+  return entries;
 }

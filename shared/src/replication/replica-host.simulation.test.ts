@@ -141,7 +141,8 @@ class Run {
     this.starting.add(at);
     void this.hosts.start(at).then(
       () => this.starting.delete(at),
-      (error: unknown) => this.hosts.violations.push(`server ${at} did not start: ${String(error)}`),
+      (error: unknown) =>
+        this.hosts.violations.push(`server ${at} did not start: ${String(error)}`),
     );
   }
 
@@ -158,7 +159,9 @@ class Run {
       }
       await this.clock.pass(200);
     }
-    const contents = await Promise.all(this.machines().map((machine) => this.clock.until(machine.contents())));
+    const contents = await Promise.all(
+      this.machines().map((machine) => this.clock.until(machine.contents())),
+    );
     for (const one of contents) expect(one).toEqual(contents[0]);
     for (const [name, { acknowledged, attempted }] of this.registers) {
       const found = contents[0]?.find((text) => text.startsWith(`${name}=`));
@@ -188,24 +191,28 @@ class Run {
   }
 }
 
-test(`over ${SEEDS} seeds every acknowledged write survives and no read is stale`, { timeout: 180_000 }, async () => {
-  const totals: Totals = {
-    acknowledged: 0,
-    reads: 0,
-    crashes: 0,
-    checkpoints: 0,
-    freedSegments: 0,
-    snapshotsInstalled: 0,
-  };
-  for (let seed = FIRST_SEED; seed < FIRST_SEED + SEEDS; seed++) {
-    if (process.env["STELE_TRACE"]) process.stderr.write(`${seed} `);
-    const run = new Run(seed, totals);
-    try {
-      await run.play();
-    } catch (error) {
-      throw new Error(`seed ${seed}`, { cause: error });
+test(
+  `over ${SEEDS} seeds every acknowledged write survives and no read is stale`,
+  { timeout: 180_000 },
+  async () => {
+    const totals: Totals = {
+      acknowledged: 0,
+      reads: 0,
+      crashes: 0,
+      checkpoints: 0,
+      freedSegments: 0,
+      snapshotsInstalled: 0,
+    };
+    for (let seed = FIRST_SEED; seed < FIRST_SEED + SEEDS; seed++) {
+      if (process.env["STELE_TRACE"]) process.stderr.write(`${seed} `);
+      const run = new Run(seed, totals);
+      try {
+        await run.play();
+      } catch (error) {
+        throw new Error(`seed ${seed}`, { cause: error });
+      }
+      expect(run.hosts.violations, `seed ${seed}`).toEqual([]);
     }
-    expect(run.hosts.violations, `seed ${seed}`).toEqual([]);
-  }
-  console.log(totals);
-});
+    console.log(totals);
+  },
+);

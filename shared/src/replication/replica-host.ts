@@ -2,12 +2,18 @@
  * The host of all replicas of one process: one commit log, one store, one transport, one ticker, one loop. Puts
  * the parts together and brings what arrives to the replicas.
  *
- * An error of the log, of the store or of an invariant is fatal: `failed` is called once, and the host does
- * nothing any more.
+ * R1. An error of the log, of the store or of an invariant is fatal: `failed` is called once, and the host does
+ *     nothing any more.
+ * R2. Whoever waits for the host is answered when it stops, however it stops.
  */
+import { InvariantError } from "../assert.ts";
+import { StoreFailedError, StoreReadError } from "../checkpoint-store/checkpoint-store.ts";
 import type { CancelTimer } from "../clock.ts";
-import type { ReplicaId, ServerId, TabletId } from "../ids.ts";
+import type { CommitLog, OpenedLog } from "../commit-log/commit-log.ts";
+import { openCommitLog } from "../commit-log/open-commit-log.ts";
 import type { LogRecord } from "../commit-log/records.ts";
+import type { ReplicaId, ServerId, TabletId } from "../ids.ts";
+import { membersOf } from "../raft/group-config.ts";
 import type { RaftEnvelope, RaftInbox } from "../rpc/channel-contract.ts";
 import { Applier } from "./applier.ts";
 import { Checkpointing } from "./checkpointing.ts";
@@ -19,7 +25,7 @@ import type { HostParts } from "./host-parts.ts";
 import { Inbox, payloadBytes } from "./inbox.ts";
 import { MessageDispatch } from "./message-dispatch.ts";
 import { PayloadCache } from "./payload-cache.ts";
-import { recoverReplicas, type Recovered } from "./recovery.ts";
+import { Recovery, type Recovered } from "./recovery.ts";
 import { ReplicaFactory } from "./replica-factory.ts";
 import { ReplicaTable, type Creation, type ReplicaBeginning } from "./replica-table.ts";
 import type { Replica } from "./replica.ts";
@@ -27,8 +33,14 @@ import { SnapshotInstallation } from "./snapshot-installation.ts";
 import { SnapshotReceiver } from "./snapshot-receiver.ts";
 import { SnapshotSender, type SnapshotAnswer } from "./snapshot-sender.ts";
 import type { SpaceLedger } from "./space-ledger.ts";
-import { StoreTurn } from "./store-turn.ts";
+import { HostStoppedError, StoreTurn } from "./store-turn.ts";
 import type { SuspectReplica } from "./suspect.ts";
+
+interface Opened {
+  readonly log: OpenedLog;
+  readonly recovered: Recovered;
+  readonly cache: PayloadCache;
+}
 
 export class ReplicaHost implements RaftInbox {
   readonly counters: HostCounters;
@@ -37,7 +49,8 @@ export class ReplicaHost implements RaftInbox {
   readonly #ledger: SpaceLedger;
   readonly #turn = new StoreTurn();
   readonly #inbox: Inbox;
-  #unreachable: { server: ServerId; reason: "refused" | "broken" }[] = [];
+  /** Servers that could not be reached since the last drain; a refused connection says most. */
+  #unreachable = new Map<ServerId, "refused" | "broken">();
   readonly #loop: HostLoop;
   readonly #dispatch: MessageDispatch;
   readonly #applier: Applier;
@@ -47,45 +60,74 @@ export class ReplicaHost implements RaftInbox {
   readonly #installation: SnapshotInstallation;
   readonly #checkpointing: Checkpointing;
   readonly #garbage: GarbageCollection;
+  readonly #commitLog: CommitLog;
   #loggedBytes = 0;
   #cancelTick: CancelTimer | null = null;
   #cancelCheckpoint: CancelTimer | null = null;
   #failedOnce = false;
   #closed = false;
 
-  /** Recovers every replica; nothing moves before `start`. */
+  /**
+   * Opens the commit log and recovers every replica from it and the store, which the caller opened; nothing
+   * moves before `start`. Rejects with `LogRefusedError`, `LogFailedError`, `DamagedValueError` or what the
+   * store rejects with; then the log's directory is closed, and the store is the caller's to close.
+   */
   static async open(parts: HostParts): Promise<ReplicaHost> {
-    const recovered = await recoverReplicas(parts.store, parts.opened, parts.factory);
-    return new ReplicaHost(parts, recovered);
+    const { store, factory, serverId, random, limits } = parts;
+    const { directory } = parts.commitLog;
+    const cache = new PayloadCache(limits.payloadCacheBytes);
+    let log: OpenedLog | null = null;
+    try {
+      const recovery = await Recovery.begin({ store, factory, cache });
+      log = await openCommitLog({
+        ...parts.commitLog,
+        serverId,
+        random,
+        deliver: (record) => recovery.replay(record),
+      });
+      const recovered = await recovery.finish(log.damage);
+      return new ReplicaHost(parts, { log, recovered, cache });
+    } catch (error) {
+      await (log === null ? directory.close() : log.log.close());
+      throw error;
+    }
   }
 
-  private constructor(parts: HostParts, recovered: Recovered) {
+  private constructor(parts: HostParts, { log: opened, recovered, cache }: Opened) {
     this.#parts = parts;
+    this.#commitLog = opened.log;
     this.#ledger = recovered.ledger;
     this.counters = newHostCounters();
-    if (parts.opened.repairedTornTail) this.counters.tornTailsRepaired++;
+    if (opened.repairedTornTail) this.counters.tornTailsRepaired++;
     const { clock, store, factory, limits } = parts;
-    const commitLog = parts.opened.log;
+    const commitLog = opened.log;
     const failed = (error: unknown): void => this.#fail(error);
+    const damaged = (replica: Replica, reason: string): void => this.#suspect(replica, reason);
     this.#inbox = new Inbox(limits.maxInboxBytes);
-    this.#dispatch = new MessageDispatch(parts.transport, commitLog, failed);
+    this.#dispatch = new MessageDispatch({
+      transport: parts.transport,
+      commitLog,
+      damaged: (replica, error) => damaged(replica, error.message),
+      failed,
+    });
     this.#factory = new ReplicaFactory({
       serverId: parts.serverId,
       timing: parts.timing,
       random: parts.random,
-      cache: new PayloadCache(limits.payloadCacheBytes),
+      cache,
       machines: factory,
+      maxUnappliedBytes: limits.maxUnappliedBytes,
       calls: {
         nowMs: () => clock.monotonicMs(),
         markDirty: (replica) => this.#loop.markDirty(replica),
         nextCycle: (callback) => this.#loop.nextCycle(callback),
-        damaged: (replica, reason) => void this.#table.suspect(replica, reason).catch(failed),
+        damaged,
       },
     });
     const turn = this.#turn;
     const ledger = this.#ledger;
-    this.#garbage = new GarbageCollection({ store, turn, ledger }, failed);
-    this.#sender = new SnapshotSender({ store, turn, factory, link: parts.snapshotLink });
+    this.#garbage = new GarbageCollection({ store, turn, ledger, log: parts.log, failed });
+    this.#sender = new SnapshotSender({ clock, store, turn, factory, link: parts.snapshotLink });
     this.#installation = new SnapshotInstallation({
       store,
       turn,
@@ -99,6 +141,7 @@ export class ReplicaHost implements RaftInbox {
       },
     });
     this.#receiver = new SnapshotReceiver({
+      clock,
       store,
       turn,
       ledger,
@@ -108,15 +151,16 @@ export class ReplicaHost implements RaftInbox {
         return replica?.replicaId === header.to ? replica : null;
       },
       offer: (replica, staged) => this.#installation.offer(replica, staged),
+      released: () => this.#garbage.wake(),
     });
     this.#applier = new Applier({
       store,
       commitLog,
       turn,
       counters: this.counters,
-      damaged: (replica, error) => void this.#table.suspect(replica, error.message).catch(failed),
+      damaged,
       applied: (replica) => {
-        if (replica.raft.hasReady()) this.#loop.markDirty(replica);
+        if (!replica.closed && replica.raft.hasReady()) this.#loop.markDirty(replica);
       },
       failed,
     });
@@ -132,24 +176,24 @@ export class ReplicaHost implements RaftInbox {
       settledLsn: () => this.#loop.settledLsn,
       touched: (replica) => this.#loop.markDirty(replica),
     });
-    const lastDurable = parts.opened.records.at(-1)?.lsn ?? 0;
     this.#loop = new HostLoop(
       {
         clock,
         commitLog,
         dispatch: this.#dispatch,
         counters: this.counters,
+        arrivals: () => this.#inbox.added,
         drain: () => this.#drain(),
         replicas: () => this.#table.replicas(),
         installationRecord: (replica) => this.#installation.record(replica),
         install: (replica) => this.#installation.install(replica),
-        gathered: () => this.#installation.refuseRest(),
+        gathered: (isDirty) => this.#installation.refuseRest(isDirty),
         committed: (replica) => this.#applier.enqueue(replica),
         snapshotWanted: (replica, to) => void this.#sendSnapshot(replica, to),
         logged: (bytes) => this.#logged(bytes),
         failed,
       },
-      lastDurable,
+      commitLog.segments().at(-1)?.lastLsn ?? 0,
     );
     this.#table = new ReplicaTable(
       {
@@ -229,13 +273,18 @@ export class ReplicaHost implements RaftInbox {
 
   unreachable(server: ServerId, reason: "refused" | "broken"): void {
     if (this.#closed) return;
-    this.#unreachable.push({ server, reason });
+    if (this.#unreachable.get(server) !== "refused") this.#unreachable.set(server, reason);
     this.#loop.arrived();
   }
 
-  /** Takes in a streamed snapshot; rejects when the stream is damaged. */
-  receiveSnapshot(frames: AsyncIterable<Buffer>): Promise<SnapshotAnswer> {
-    return this.#receiver.receive(frames);
+  /** Takes in a streamed snapshot; rejects when the stream is damaged, or the host stops. */
+  async receiveSnapshot(frames: AsyncIterable<Buffer>): Promise<SnapshotAnswer> {
+    try {
+      return await this.#receiver.receive(frames);
+    } catch (error) {
+      if (isFatal(error)) this.#fail(error);
+      throw error;
+    }
   }
 
   /** Proves the store up to now and frees what it can of the commit log. */
@@ -245,33 +294,44 @@ export class ReplicaHost implements RaftInbox {
 
   /** Stops taking part, checkpoints and closes log and store. */
   async close(): Promise<void> {
-    if (this.#closed) return;
-    this.#stop();
-    await this.#turn.idle();
+    if (this.#closed && !this.#failedOnce) return;
+    this.#closed = true;
+    await this.#stop();
     if (!this.#failedOnce) await this.#checkpointing.run();
+    await this.#turn.close();
     await this.#parts.store.close();
-    await this.#parts.opened.log.close();
+    await this.#commitLog.close();
   }
 
-  #stop(): void {
+  /** R2. Resolves when the loop stands still. */
+  #stop(): Promise<void> {
     this.#closed = true;
     this.#cancelTick?.();
     this.#cancelCheckpoint?.();
-    this.#loop.stop();
+    const stopped = this.#loop.stop();
     this.#garbage.close();
+    this.#installation.stop();
     for (const replica of this.#table.replicas()) replica.close();
+    return stopped;
   }
 
   #fail(error: unknown): void {
-    if (this.#failedOnce) return;
+    // Whoever still worked when the host was closed found it so.
+    if (this.#failedOnce || (this.#closed && error instanceof HostStoppedError)) return;
     this.#failedOnce = true;
-    this.#stop();
+    void this.#stop();
     this.#parts.failed(error);
+  }
+
+  #suspect(replica: Replica, reason: string): void {
+    this.counters.suspectReplicas++;
+    this.#table.suspect(replica, reason).catch((error: unknown) => this.#fail(error));
   }
 
   #armTick(): void {
     const { clock, timing } = this.#parts;
     this.#cancelTick = clock.after(timing.tickMs, () => {
+      this.#commitLog.noteIdle();
       this.#loop.tick();
       this.#armTick();
     });
@@ -295,12 +355,16 @@ export class ReplicaHost implements RaftInbox {
     void this.#checkpointing.run().catch((error: unknown) => this.#fail(error));
   }
 
-  #drain(): void {
-    for (const { from, envelope } of this.#inbox.drain()) this.#step(from, envelope);
+  /** Gives how many of all messages were ever handed to the cores. */
+  #drain(): number {
+    for (const { from, envelope } of this.#inbox.take()) this.#step(from, envelope);
     for (const replica of this.#installation.step()) this.#loop.markDirty(replica);
-    const unreachable = this.#unreachable;
-    this.#unreachable = [];
-    for (const { server, reason } of unreachable) this.#peerUnreachable(server, reason);
+    if (this.#unreachable.size > 0) {
+      const unreachable = this.#unreachable;
+      this.#unreachable = new Map();
+      this.#serversUnreachable(unreachable);
+    }
+    return this.#inbox.taken;
   }
 
   #step(from: ServerId, envelope: RaftEnvelope): void {
@@ -315,25 +379,22 @@ export class ReplicaHost implements RaftInbox {
     this.#loop.markDirty(replica);
   }
 
-  /** A replica that is behind with applying takes no more entries; one without a state takes none at all. */
+  /** A replica that is behind with applying takes no more entries. */
   #refuses(replica: Replica, envelope: RaftEnvelope): boolean {
     if (payloadBytes(envelope) === 0) return false;
     return replica.unappliedBytes > this.#parts.limits.maxUnappliedBytes;
   }
 
-  #peerUnreachable(server: ServerId, reason: "refused" | "broken"): void {
+  #serversUnreachable(servers: ReadonlyMap<ServerId, "refused" | "broken">): void {
     for (const replica of this.#table.replicas()) {
-      const { config, leader, role } = replica.raft.status();
-      for (const members of [config.voters, config.outgoing, config.learners]) {
-        for (const member of members) {
-          if (member.serverId !== server || member.replicaId === replica.replicaId) continue;
-          if (role === "leader") replica.raft.reportUnreachable(member.replicaId);
-          else if (reason === "refused" && leader === member.replicaId) {
-            replica.raft.leaderUnreachable();
-          }
-        }
+      const { raft } = replica;
+      for (const member of membersOf(raft.config)) {
+        const reason = servers.get(member.serverId);
+        if (reason === undefined || member.replicaId === replica.replicaId) continue;
+        if (raft.role === "leader") raft.reportUnreachable(member.replicaId);
+        else if (reason === "refused" && raft.leader === member.replicaId) raft.leaderUnreachable();
       }
-      if (replica.raft.hasReady()) this.#loop.markDirty(replica);
+      if (raft.hasReady()) this.#loop.markDirty(replica);
     }
   }
 
@@ -347,7 +408,12 @@ export class ReplicaHost implements RaftInbox {
         this.counters.snapshotsSent++;
       }
     } catch (error) {
+      if (isFatal(error)) {
+        this.#fail(error);
+        return;
+      }
       const reason = error instanceof Error ? error.message : String(error);
+      if (error instanceof StoreReadError) this.#suspect(replica, reason);
       const { tabletId, replicaId } = replica;
       this.#parts.log.warn({ tabletId, replicaId, to, reason }, "a snapshot did not arrive");
     }
@@ -373,7 +439,11 @@ export class ReplicaHost implements RaftInbox {
           },
         );
       };
-      this.#loop.log({ record, durable });
+      this.#loop.log({ record, durable, abandoned: reject });
     });
   }
+}
+
+function isFatal(error: unknown): boolean {
+  return error instanceof InvariantError || error instanceof StoreFailedError;
 }

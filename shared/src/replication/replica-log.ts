@@ -54,28 +54,34 @@ export class ReplicaLog implements PayloadHolder {
       first.index >= this.#first && first.index <= this.lastIndex + 1,
       () => `entry ${first.index} does not continue [${this.#first}, ${this.lastIndex}]`,
     );
-    this.#truncateFrom(first.index);
+    this.truncateFrom(first.index);
     for (const entry of entries) {
       this.#push(entry.term, entry.kind, entry.payload.length, null, entry.payload);
     }
   }
 
-  /** An entry that recovery found. */
-  recovered(entry: Entry, location: EntryLocation): void {
-    if (entry.index < this.#first) return;
-    assert(
-      entry.index <= this.lastIndex + 1,
-      () => `recovered entry ${entry.index} leaves a gap behind ${this.lastIndex}`,
-    );
-    this.#truncateFrom(entry.index);
-    this.#push(entry.term, entry.kind, location.length, location, null);
+  /**
+   * One record that recovery found, in log order: like `append`, of entries that are durable already. What
+   * lies at or below the truncated index is known to the state. Entries above a gap are of a time before a
+   * snapshot was installed here, whose record follows: they mean nothing.
+   */
+  recovered(entries: readonly Entry[], locations: readonly EntryLocation[]): void {
+    const begin = entries[0]?.index;
+    if (begin === undefined || begin > this.lastIndex + 1) return;
+    this.truncateFrom(begin);
+    entries.forEach((entry, at) => {
+      if (entry.index < this.#first) return;
+      const location = must(locations[at], "a location for every recovered entry");
+      this.#push(entry.term, entry.kind, location.length, location, null);
+    });
   }
 
   /** The entries are durable at these places: from now on the cache decides about their payloads. */
   located(entries: readonly Entry[], locations: readonly EntryLocation[]): void {
     entries.forEach((entry, at) => {
       const logged = this.#at(entry.index);
-      if (logged === undefined || logged.term !== entry.term) return;
+      // A snapshot may have taken the entry's place meanwhile.
+      if (logged === undefined || logged.term !== entry.term || logged.location !== null) return;
       logged.location = must(locations[at], "a location for every entry");
       if (logged.payload !== null) {
         this.#cache.admitted(this, entry.index, entry.term, logged.bytes);
@@ -103,6 +109,11 @@ export class ReplicaLog implements PayloadHolder {
     return this.#at(index)?.location ?? null;
   }
 
+  holdsPayload(index: number, term: number): boolean {
+    const logged = this.#at(index);
+    return logged?.term === term && logged.payload !== null && logged.location !== null;
+  }
+
   dropPayload(index: number, term: number): number {
     const logged = this.#at(index);
     if (logged === undefined || logged.term !== term || logged.payload === null) return 0;
@@ -125,15 +136,18 @@ export class ReplicaLog implements PayloadHolder {
 
   /** A snapshot at `index` replaced the log. */
   reset(index: LogIndex): void {
-    this.#truncateFrom(this.#first);
+    this.truncateFrom(this.#first);
     this.#entries = [];
     this.#skip = 0;
     this.#first = index + 1;
   }
 
-  #truncateFrom(index: number): void {
-    for (let at = index; at <= this.lastIndex; at++) this.#forget(must(this.#at(at), "entry"));
-    this.#entries.length = Math.max(this.#skip, index - this.#first + this.#skip);
+  /** Drops every entry at or above `index`. */
+  truncateFrom(index: number): void {
+    const from = Math.max(index, this.#first);
+    if (from > this.lastIndex) return;
+    for (let at = from; at <= this.lastIndex; at++) this.#forget(must(this.#at(at), "entry"));
+    this.#entries.length = from - this.#first + this.#skip;
   }
 
   #push(

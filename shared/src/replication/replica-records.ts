@@ -59,6 +59,8 @@ export interface Creation {
 
 export interface Installation {
   readonly space: SpaceId;
+  /** The staged data's number on the garbage list, which the switch takes it from. */
+  readonly garbage: number;
   readonly config: PlacedConfig;
   readonly machineState: Buffer;
 }

@@ -32,6 +32,7 @@ export interface ReplicaStoreRecords {
   readonly damaged: Map<TabletId, string>;
 }
 
+/** Throws `DamagedValueError` where a record concerns the whole server: counters, tombstones, garbage. */
 export async function readReplicaRecords(store: CheckpointStore): Promise<ReplicaStoreRecords> {
   const damaged = new Map<TabletId, string>();
   const applied = new Map<TabletId, AppliedState>();
@@ -50,7 +51,8 @@ export async function readReplicaRecords(store: CheckpointStore): Promise<Replic
   }
   const suspects = new Map<TabletId, SuspectMark>();
   for (const [key, value] of await readAll(store, SUSPECT)) {
-    suspects.set(tabletId(numberOfHostKey(key)), decodeSuspect(key, value));
+    const tablet = tabletId(numberOfHostKey(key));
+    guard(damaged, tablet, () => suspects.set(tablet, decodeSuspect(key, value)));
   }
   const garbage: Garbage[] = [];
   for (const [key, value] of await readAll(store, GARBAGE)) {

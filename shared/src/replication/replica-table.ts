@@ -61,12 +61,20 @@ export interface ReplicaTableParts {
 
 const ORIGIN = { index: 0, term: 0 } as LogPosition;
 
+/** A creation that is being logged. */
+interface Creating {
+  readonly replicaId: ReplicaId;
+  readonly done: Promise<Creation>;
+}
+
 export class ReplicaTable {
   readonly #parts: ReplicaTableParts;
   readonly #replicas = new Map<TabletId, Replica>();
   readonly #suspects: Map<TabletId, SuspectReplica>;
   readonly #tombstones: Map<TabletId, ReplicaId>;
-  readonly #creating = new Map<TabletId, ReplicaId>();
+  readonly #creating = new Map<TabletId, Creating>();
+  /** Tombstones that are being logged; a later one of a tablet takes the place of an earlier one. */
+  readonly #burying = new Map<TabletId, Promise<void>>();
 
   constructor(parts: ReplicaTableParts, recovered: Recovered) {
     this.#parts = parts;
@@ -98,77 +106,113 @@ export class ReplicaTable {
 
   /**
    * Begins a replica; resolves when it is durable. `exists`: this very replica is here. `buried`: it was
-   * destroyed. `occupied`: another replica of the tablet must be destroyed first.
+   * destroyed, perhaps while it was being created. `occupied`: another replica of the tablet must be
+   * destroyed first.
    */
   async create(
     tabletId: TabletId,
     replicaId: ReplicaId,
     beginning: ReplicaBeginning,
   ): Promise<Creation> {
-    if ((this.#tombstones.get(tabletId) ?? -1) >= replicaId) return "buried";
-    const present = this.#present(tabletId);
-    if (present !== null) return present === replicaId ? "exists" : "occupied";
-    this.#creating.set(tabletId, replicaId);
-    try {
-      const machineState =
-        beginning.kind === "bootstrap" ? beginning.state(this.#parts.ledger.takeSpace()) : null;
-      const start = beginning.kind === "bootstrap" ? GROUP_START : ORIGIN;
-      const config = beginning.kind === "bootstrap" ? beginning.config : EMPTY_CONFIG;
-      const begin = { start, config: { index: start.index, config }, machineState };
-      const state = encodeCreation({ ...begin, nextSpace: this.#parts.ledger.nextSpace });
-      await this.#parts.change(
-        { kind: "replica-created", tabletId, replicaId, state },
-        async () => {
-          await this.#parts.turn.take(() =>
-            this.#parts.store.write([
-              this.#parts.ledger.countersOperation(),
-              appliedStateOperation(tabletId, { replicaId, ...start, machineState }),
-            ]),
-          );
-          const replica = this.#parts.factory.created({ tabletId, replicaId, ...begin });
-          this.#replicas.set(tabletId, replica);
-          this.#parts.added(replica);
-        },
-      );
-      return "created";
-    } finally {
-      this.#creating.delete(tabletId);
+    if (this.#isBuried(tabletId, replicaId)) return "buried";
+    const creating = this.#creating.get(tabletId);
+    if (creating !== undefined) {
+      if (creating.replicaId !== replicaId) return "occupied";
+      return (await creating.done) === "created" ? "exists" : "buried";
     }
+    const present = (this.#replicas.get(tabletId) ?? this.#suspects.get(tabletId))?.replicaId;
+    if (present !== undefined) return present === replicaId ? "exists" : "occupied";
+    const done = this.#create(tabletId, replicaId, beginning);
+    const entry = { replicaId, done };
+    this.#creating.set(tabletId, entry);
+    try {
+      return await done;
+    } finally {
+      if (this.#creating.get(tabletId) === entry) this.#creating.delete(tabletId);
+    }
+  }
+
+  async #create(
+    tabletId: TabletId,
+    replicaId: ReplicaId,
+    beginning: ReplicaBeginning,
+  ): Promise<Creation> {
+    const { ledger, turn, store, factory, change, added } = this.#parts;
+    const isFirst = beginning.kind === "bootstrap";
+    const machineState = isFirst ? beginning.state(ledger.takeSpace()) : null;
+    const start = isFirst ? GROUP_START : ORIGIN;
+    const config = { index: start.index, config: isFirst ? beginning.config : EMPTY_CONFIG };
+    const state = encodeCreation({ start, config, machineState, nextSpace: ledger.nextSpace });
+    await change({ kind: "replica-created", tabletId, replicaId, state }, () =>
+      turn.take(async () => {
+        // Destroyed while it was being logged: its tombstone is in the log right behind it.
+        if (this.#isBuried(tabletId, replicaId)) return;
+        await store.write([
+          ledger.countersOperation(),
+          appliedStateOperation(tabletId, { replicaId, ...start, machineState }),
+        ]);
+        if (this.#isBuried(tabletId, replicaId)) return;
+        const replica = factory.created({ tabletId, replicaId, start, config, machineState });
+        this.#replicas.set(tabletId, replica);
+        added(replica);
+      }),
+    );
+    return this.#isBuried(tabletId, replicaId) ? "buried" : "created";
   }
 
   /** Ends the replica, or forbids that it ever begins here; resolves when the tombstone is durable. */
   async destroy(tabletId: TabletId, replicaId: ReplicaId): Promise<void> {
-    if ((this.#tombstones.get(tabletId) ?? -1) >= replicaId) return;
-    const replica = this.#replicas.get(tabletId);
-    const suspect = this.#suspects.get(tabletId);
-    const goes = replica !== undefined && replica.replicaId <= replicaId;
-    if (goes) this.#remove(replica);
-    const machineState = goes
-      ? (replica.machine?.encodeState() ?? null)
-      : suspect !== undefined && suspect.replicaId <= replicaId
-        ? suspect.machineState
-        : null;
+    if (this.#isBuried(tabletId, replicaId)) {
+      await this.#burying.get(tabletId);
+      return;
+    }
     this.#tombstones.set(tabletId, replicaId);
-    this.#suspects.delete(tabletId);
-    const state = Buffer.alloc(0);
-    await this.#parts.change({ kind: "tombstone", tabletId, replicaId, state }, async () => {
-      await this.#parts.turn.take(async () => {
+    const creating = this.#creating.get(tabletId);
+    // Its place is free again: what follows in the log and in the turns comes behind it.
+    if (creating !== undefined && creating.replicaId <= replicaId) this.#creating.delete(tabletId);
+    const replica = this.#replicas.get(tabletId);
+    const goes = replica !== undefined && replica.replicaId <= replicaId ? replica : null;
+    if (goes !== null) this.#remove(goes);
+    const suspect = this.#suspects.get(tabletId);
+    const suspectGoes = suspect !== undefined && suspect.replicaId <= replicaId ? suspect : null;
+    if (suspectGoes !== null) this.#suspects.delete(tabletId);
+    const done = this.#bury(tabletId, replicaId, () => {
+      return goes?.machineState ?? suspectGoes?.machineState ?? null;
+    });
+    this.#burying.set(tabletId, done);
+    try {
+      await done;
+    } finally {
+      if (this.#burying.get(tabletId) === done) this.#burying.delete(tabletId);
+    }
+  }
+
+  #bury(
+    tabletId: TabletId,
+    replicaId: ReplicaId,
+    machineState: () => Buffer | null,
+  ): Promise<void> {
+    const { change, turn, store, ledger, machines, discarded } = this.#parts;
+    const settle = async (): Promise<void> => {
+      await turn.take(async () => {
         const operations: StoreOperation[] = [tombstoneOperation(tabletId, replicaId)];
-        if (!this.#replicas.has(tabletId)) {
+        // A newer replica, if there is one, is put into the store in a later turn, or stood here before.
+        if (!this.#replicas.has(tabletId) && !this.#suspects.has(tabletId)) {
           for (const key of [appliedStateKey, logStateKey, suspectKey]) {
             operations.push({ type: "del", key: key(tabletId) });
           }
         }
-        if (machineState !== null) {
-          const { operation } = this.#parts.ledger.discard(
-            this.#parts.machines.rangesOf(machineState),
-          );
-          operations.push(operation, this.#parts.ledger.countersOperation());
+        const left = machineState();
+        if (left !== null) {
+          const { operation } = ledger.discard(machines.rangesOf(left));
+          operations.push(operation, ledger.countersOperation());
         }
-        await this.#parts.store.write(operations);
+        await store.write(operations);
       });
-      this.#parts.discarded();
-    });
+      discarded();
+    };
+    const state = Buffer.alloc(0);
+    return change({ kind: "tombstone", tabletId, replicaId, state }, settle);
   }
 
   /** The replica's log or data turned out to be damaged. */
@@ -177,19 +221,26 @@ export class ReplicaTable {
     const { tabletId, replicaId } = replica;
     const { log, store, turn } = this.#parts;
     log.error({ tabletId, replicaId, reason }, "a replica is damaged and must be replaced");
-    const machineState = replica.machine?.encodeState() ?? null;
     this.#remove(replica);
-    this.#suspects.set(tabletId, { tabletId, replicaId, reason, machineState });
-    await turn.take(() => store.write([suspectOperation(tabletId, { replicaId, reason })]));
+    const suspect: SuspectReplica = {
+      tabletId,
+      replicaId,
+      reason,
+      // Not as of now: a round of applying that is under way may still change which data is its own.
+      get machineState() {
+        return replica.machineState;
+      },
+    };
+    this.#suspects.set(tabletId, suspect);
+    await turn.take(async () => {
+      // Unless it was destroyed meanwhile.
+      if (this.#suspects.get(tabletId) !== suspect) return;
+      await store.write([suspectOperation(tabletId, { replicaId, reason })]);
+    });
   }
 
-  #present(tabletId: TabletId): ReplicaId | null {
-    return (
-      this.#replicas.get(tabletId)?.replicaId ??
-      this.#suspects.get(tabletId)?.replicaId ??
-      this.#creating.get(tabletId) ??
-      null
-    );
+  #isBuried(tablet: TabletId, replica: ReplicaId): boolean {
+    return (this.#tombstones.get(tablet) ?? -1) >= replica;
   }
 
   #remove(replica: Replica): void {

@@ -7,16 +7,20 @@
  * P1. The machine hears of its leadership only after the entry that opened the term is applied here.
  * P2. A lease counts only in a term whose opening entry is applied, and not once a transfer was begun in it.
  * P3. Every read barrier settles: served, or "not-leader".
+ * P4. A closed replica leads nothing, applies nothing and says nothing any more.
+ * P5. `logState` speaks of what is durable in the commit log, never of what the core has only decided.
  */
-import { assert } from "../assert.ts";
+import { assert, must } from "../assert.ts";
 import type { LogIndex, ReplicaId, ServerId, TabletId, Term } from "../ids.ts";
 import type { Member } from "../raft/group-config.ts";
 import type { Raft } from "../raft/raft.ts";
-import type { Ready } from "../raft/ready.ts";
+import type { HardState, Ready } from "../raft/ready.ts";
 import type { ConfigProposed, Group, GroupStatus, Proposed } from "./group.ts";
 import type { LeaderLease } from "./leader-lease.ts";
+import { memberOf } from "./member-of.ts";
+import { ReadBarriers, type ReadOutcome } from "./read-barriers.ts";
 import type { ReplicaLog } from "./replica-log.ts";
-import type { LogPosition } from "./replica-records.ts";
+import type { LogPosition, LogState, PlacedConfig } from "./replica-records.ts";
 import type { StateMachine } from "./state-machine.ts";
 
 /** What a replica asks of its host. */
@@ -29,6 +33,13 @@ export interface ReplicaHostCalls {
   damaged(replica: Replica, reason: string): void;
 }
 
+/** Where a log begins. */
+export interface LogBase {
+  readonly truncated: LogPosition;
+  /** The config in force there. */
+  readonly config: PlacedConfig;
+}
+
 export interface ReplicaParts {
   readonly tabletId: TabletId;
   readonly replicaId: ReplicaId;
@@ -37,10 +48,12 @@ export interface ReplicaParts {
   readonly log: ReplicaLog;
   readonly lease: LeaderLease;
   readonly applied: LogPosition;
+  readonly hardState: HardState;
+  readonly base: LogBase;
+  /** With more committed but unapplied payload, proposals are refused. */
+  readonly maxUnappliedBytes: number;
   readonly calls: ReplicaHostCalls;
 }
-
-type ReadOutcome = "ready" | "not-leader";
 
 export class Replica implements Group {
   readonly tabletId: TabletId;
@@ -49,31 +62,28 @@ export class Replica implements Group {
   readonly raft: Raft;
   readonly log: ReplicaLog;
   readonly #lease: LeaderLease;
+  readonly #maxUnappliedBytes: number;
   readonly #calls: ReplicaHostCalls;
   /** Null while the replica waits for its first snapshot. */
   #machine: StateMachine | null = null;
+  /** Of a closed replica whose data was replaced without a machine for it. */
+  #leftState: Buffer | null = null;
   #applied: LogPosition;
   /** Committed entries not yet handed to `apply`: (handedOut, committed]. */
   #handedOut: LogIndex;
   #committed: LogIndex;
   #unappliedBytes = 0;
   /** A snapshot was accepted and takes the place of everything not applied yet. */
-  #installing = false;
+  #installing: { readonly oldestSegment: number | null } | null = null;
   #closed = false;
   /** The term in which this replica leads and has applied its opening entry. */
   #leads: Term | null = null;
   /** The term in which a transfer was begun. */
   #forfeitedTerm: Term | null = null;
   #toldConfigIndex = -1;
-  /** Barriers opened since the last gather share one read of the core. */
-  #openBarrier: {
-    readonly readId: number;
-    readonly waiting: ((outcome: ReadOutcome) => void)[];
-  } | null = null;
-  readonly #barriers = new Map<number, ((outcome: ReadOutcome) => void)[]>();
-  /** Confirmed barriers that wait for their index to be applied; ascending. */
-  #confirmed: { readonly index: LogIndex; readonly waiting: ((outcome: ReadOutcome) => void)[] }[] =
-    [];
+  readonly #reads = new ReadBarriers();
+  #durable: HardState;
+  #base: LogBase;
 
   constructor(parts: ReplicaParts) {
     this.tabletId = parts.tabletId;
@@ -82,21 +92,29 @@ export class Replica implements Group {
     this.raft = parts.raft;
     this.log = parts.log;
     this.#lease = parts.lease;
+    this.#maxUnappliedBytes = parts.maxUnappliedBytes;
     this.#calls = parts.calls;
     this.#applied = parts.applied;
     this.#handedOut = parts.applied.index;
     this.#committed = parts.applied.index;
+    this.#durable = parts.hardState;
+    this.#base = parts.base;
   }
 
   get machine(): StateMachine | null {
     return this.#machine;
   }
 
+  /** The machine's state as it is in the store, or null; to be asked inside a turn on the store. */
+  get machineState(): Buffer | null {
+    return this.#leftState ?? this.#machine?.encodeState() ?? null;
+  }
+
   get applied(): LogPosition {
     return this.#applied;
   }
 
-  /** The replica was destroyed or found damaged: nobody may step it any more. */
+  /** The replica was destroyed or found damaged: nobody may step it any more (P4). */
   get closed(): boolean {
     return this.#closed;
   }
@@ -106,9 +124,24 @@ export class Replica implements Group {
     return this.#unappliedBytes;
   }
 
+  /** What a recovery must know of the log before it reads it (P5). */
+  get logState(): LogState {
+    return { replicaId: this.replicaId, hardState: this.#durable, ...this.#base };
+  }
+
+  /** The first segment of the commit log in which a recovery from `truncated` needs an entry, or null. */
+  oldestSegment(truncated: LogIndex): number | null {
+    // Until the snapshot's record is durable, a crash brings the old log back.
+    if (this.#installing !== null) return this.#installing.oldestSegment;
+    return this.log.locationOf(truncated + 1)?.segment ?? null;
+  }
+
   propose(payload: Buffer, term: Term): Proposed {
     if (this.#leads !== term) {
       return { kind: "refused", reason: "wrong-term", leader: this.leader() };
+    }
+    if (this.#unappliedBytes > this.#maxUnappliedBytes) {
+      return { kind: "refused", reason: "overloaded", leader: this.leader() };
     }
     const proposed = this.raft.propose([payload]);
     if (proposed.kind === "refused") {
@@ -135,15 +168,12 @@ export class Replica implements Group {
   readBarrier(): Promise<ReadOutcome> {
     if (this.holdsLease()) return Promise.resolve("ready");
     if (this.#leads === null) return Promise.resolve("not-leader");
-    if (this.#openBarrier === null) {
+    return this.#reads.wait(() => {
       const opened = this.raft.requestRead();
-      if (opened.kind === "refused") return Promise.resolve("not-leader");
-      this.#openBarrier = { readId: opened.readId, waiting: [] };
-      this.#barriers.set(opened.readId, this.#openBarrier.waiting);
+      if (opened.kind === "refused") return null;
       this.#calls.markDirty(this);
-    }
-    const { waiting } = this.#openBarrier;
-    return new Promise((resolve) => waiting.push(resolve));
+      return opened.readId;
+    });
   }
 
   proposeConfig(
@@ -165,12 +195,13 @@ export class Replica implements Group {
     if (this.#closed) return { kind: "refused", reason: "closed" };
     // P2: the lease goes before the other may begin. A "timeout-now" may be delayed for long and lets the
     // other break the followers' promises, so this term never gets a lease again (reads ask a quorum).
-    this.#forfeitedTerm = this.#leads;
+    const before = this.#forfeitedTerm;
+    this.#forfeitedTerm = this.raft.term;
     const outcome = this.raft.transferLeadership(to);
     this.#calls.markDirty(this);
-    return outcome.kind === "refused"
-      ? { kind: "refused", reason: outcome.reason }
-      : { kind: "proposed", index: this.raft.status().lastIndex };
+    if (outcome.kind === "accepted") return { kind: "proposed", index: this.raft.lastIndex };
+    this.#forfeitedTerm = before;
+    return { kind: "refused", reason: outcome.reason };
   }
 
   campaign(): void {
@@ -184,20 +215,13 @@ export class Replica implements Group {
   }
 
   leader(): Member | null {
-    const status = this.raft.status();
-    const { config } = status;
-    if (status.leader === null) return null;
-    return (
-      [...config.voters, ...config.outgoing, ...config.learners].find(
-        (member) => member.replicaId === status.leader,
-      ) ?? null
-    );
+    const { leader } = this.raft;
+    return leader === null ? null : memberOf(this.raft.config, leader);
   }
 
   status(): GroupStatus {
     const status = this.raft.status();
     const { config } = status;
-    const members = [...config.voters, ...config.outgoing, ...config.learners];
     return {
       tabletId: this.tabletId,
       replicaId: this.replicaId,
@@ -209,11 +233,9 @@ export class Replica implements Group {
       commit: status.commit,
       applied: this.#applied.index,
       lastIndex: status.lastIndex,
-      followers: status.progress.flatMap((progress) => {
-        const member = members.find(({ replicaId }) => replicaId === progress.replicaId);
-        if (member === undefined || progress.replicaId === this.replicaId) return [];
-        const { match, state, recentlyActive } = progress;
-        return [{ member, match, state, recentlyActive }];
+      followers: status.progress.flatMap(({ replicaId, match, state, recentlyActive }) => {
+        const member = memberOf(config, replicaId);
+        return member === null ? [] : [{ member, match, state, recentlyActive }];
       }),
       awaitingSnapshot: this.#machine === null,
     };
@@ -222,20 +244,37 @@ export class Replica implements Group {
   /** The state machine over this replica's data: at creation, recovery or after a snapshot. */
   attach(machine: StateMachine): void {
     this.#machine = machine;
-    const { config, configIndex } = this.raft.status();
+    const { config, configIndex } = this.raft;
     this.#toldConfigIndex = configIndex;
     machine.configChanged(config, configIndex);
   }
 
   /** Takes in what a Ready says about roles, rounds and reads, before its messages travel. */
   absorb(ready: Ready): void {
-    this.#openBarrier = null;
+    this.#reads.roundLeaves();
     if (ready.roleChange !== null) this.#roleChanged(ready.roleChange);
     if (ready.roundSent !== null) this.#lease.roundSent(ready.roundSent, this.#calls.nowMs());
     if (ready.roundAcked !== null) this.#lease.roundAcked(ready.roundAcked);
-    for (const { readId, index } of ready.readStates) this.#confirm(readId, index);
-    for (const readId of ready.failedReads) this.#settle(readId, "not-leader");
+    for (const { readId, index } of ready.readStates) {
+      this.#reads.confirmed(readId, index, this.#applied.index);
+    }
+    for (const readId of ready.failedReads) this.#reads.failed(readId);
     this.#tellConfig();
+  }
+
+  /** All that the last Ready wanted persisted is durable. */
+  persisted(hardState: HardState | null): void {
+    if (hardState !== null) this.#durable = hardState;
+    this.raft.persisted();
+  }
+
+  /** Forgets the entries at or below `index`, which is applied. */
+  compact(index: LogIndex): void {
+    const term = must(this.raft.termOf(index), "the term at the cut");
+    const config = must(this.raft.configAt(index), "the config at the cut");
+    this.raft.compact(index);
+    this.log.compact(index);
+    this.#base = { truncated: { index, term }, config };
   }
 
   /** Entries up to `last` are committed and durable here. */
@@ -247,18 +286,19 @@ export class Replica implements Group {
     this.#committed = last;
   }
 
-  hasUnapplied(): boolean {
-    return (
-      !this.#closed &&
-      !this.#installing &&
-      this.#handedOut < this.#committed &&
-      this.#machine !== null
-    );
+  /** Neither closed nor about to be replaced by a snapshot. */
+  get mayApply(): boolean {
+    return !this.#closed && this.#installing === null;
   }
 
-  /** From now until `restoredAt` nothing is applied. */
-  beginInstallation(): void {
-    this.#installing = true;
+  hasUnapplied(): boolean {
+    return this.mayApply && this.#handedOut < this.#committed && this.#machine !== null;
+  }
+
+  /** A snapshot replaces the log behind `index`; from now until `restoredAt` nothing is applied. */
+  beginInstallation(index: LogIndex): void {
+    this.#installing = { oldestSegment: this.oldestSegment(this.#base.truncated.index) };
+    this.log.reset(index);
   }
 
   /** The next entries to apply, of at most so many payload bytes but at least one; first and last inclusive. */
@@ -278,7 +318,7 @@ export class Replica implements Group {
 
   /** The machine applied only up to `to` of what was taken up to `taken`. */
   giveBack(taken: LogIndex, to: LogIndex): void {
-    if (this.#installing) return;
+    if (this.#installing !== null) return;
     assert(this.#handedOut === taken && to < taken, "only the last portion can be given back");
     for (let index = to + 1; index <= taken; index++) {
       this.#unappliedBytes += this.log.bytesOf(index);
@@ -288,19 +328,20 @@ export class Replica implements Group {
 
   /** Everything up to `position` is applied and readable. */
   appliedTo(position: LogPosition): void {
-    if (this.#installing) return;
+    // What an installation replaces is not told to the core, whose log begins above it already.
+    if (this.#installing !== null) return;
     this.#applied = position;
+    if (this.#closed) return;
     this.raft.appliedTo(position.index);
     this.#maybeLead();
-    while (this.#confirmed.length > 0 && (this.#confirmed[0]?.index ?? 0) <= position.index) {
-      for (const resolve of this.#confirmed.shift()?.waiting ?? []) resolve("ready");
-    }
+    this.#reads.appliedTo(position.index);
   }
 
   /** A snapshot replaced log and data up to `position`. */
-  restoredAt(position: LogPosition, machine: StateMachine): void {
-    this.#installing = false;
+  restoredAt(position: LogPosition, config: PlacedConfig, machine: StateMachine): void {
+    this.#installing = null;
     this.#applied = position;
+    this.#base = { truncated: position, config };
     this.#handedOut = position.index;
     this.#committed = position.index;
     this.#unappliedBytes = 0;
@@ -308,15 +349,18 @@ export class Replica implements Group {
     this.attach(machine);
   }
 
+  /** The closed replica's data in the store is now what this state describes. */
+  leaveState(machineState: Buffer): void {
+    this.#leftState = machineState;
+  }
+
   /** Settles everyone who waits; the replica is going away. */
   close(): void {
+    if (this.#closed) return;
     this.#closed = true;
     this.#stepDown();
-    this.#machine?.leadershipChanged({
-      kind: "follower",
-      term: this.raft.status().term,
-      leader: null,
-    });
+    const { term } = this.raft;
+    this.#machine?.leadershipChanged({ kind: "follower", term, leader: null });
   }
 
   #roleChanged(change: NonNullable<Ready["roleChange"]>): void {
@@ -335,40 +379,22 @@ export class Replica implements Group {
   /** P1: the leader's own entry is applied, so it knows all that was ever acknowledged. */
   #maybeLead(): void {
     if (this.#leads !== null) return;
-    const status = this.raft.status();
-    if (status.role !== "leader" || this.#applied.term !== status.term) return;
-    this.#leads = status.term;
-    this.#machine?.leadershipChanged({ kind: "leader", term: status.term });
+    const { role, term } = this.raft;
+    if (role !== "leader" || this.#applied.term !== term) return;
+    this.#leads = term;
+    this.#machine?.leadershipChanged({ kind: "leader", term });
   }
 
   #stepDown(): void {
     this.#leads = null;
     this.#lease.void();
-    this.#openBarrier = null;
-    for (const readId of [...this.#barriers.keys()]) this.#settle(readId, "not-leader");
-    const confirmed = this.#confirmed;
-    this.#confirmed = [];
-    for (const { waiting } of confirmed) for (const resolve of waiting) resolve("not-leader");
-  }
-
-  #confirm(readId: number, index: LogIndex): void {
-    const waiting = this.#barriers.get(readId);
-    if (waiting === undefined) return;
-    this.#barriers.delete(readId);
-    if (index <= this.#applied.index) for (const resolve of waiting) resolve("ready");
-    else this.#confirmed.push({ index, waiting });
-  }
-
-  #settle(readId: number, outcome: ReadOutcome): void {
-    const waiting = this.#barriers.get(readId) ?? [];
-    this.#barriers.delete(readId);
-    for (const resolve of waiting) resolve(outcome);
+    this.#reads.abandon();
   }
 
   #tellConfig(): void {
-    const { config, configIndex } = this.raft.status();
+    const { configIndex } = this.raft;
     if (configIndex === this.#toldConfigIndex) return;
     this.#toldConfigIndex = configIndex;
-    this.#machine?.configChanged(config, configIndex);
+    this.#machine?.configChanged(this.raft.config, configIndex);
   }
 }

@@ -6,6 +6,8 @@
  *     that a recovery needs to perform the switch again.
  * I2. The core may say that it holds the snapshot only after the switch.
  * I3. Every offer is answered: installed, or ignored.
+ * I4. Store, machine and log position change in one turn, unless the replica is gone by then: its data is
+ *     the destroyer's affair, and the staged data stays garbage.
  */
 import { must } from "../assert.ts";
 import type { CheckpointStore, StoreOperation } from "../checkpoint-store/checkpoint-store.ts";
@@ -39,14 +41,16 @@ export class SnapshotInstallation {
   #waiting: Offer[] = [];
   /** Stepped into their core, which has not said yet what it makes of them. */
   readonly #offered = new Map<Replica, Offer>();
-  /** Taken up: the record is being logged. */
+  /** Taken up: the record is being logged, or the switch performed. */
   readonly #accepted = new Map<Replica, Offer>();
+  #stopped = false;
 
   constructor(parts: SnapshotInstallationParts) {
     this.#parts = parts;
   }
 
   offer(replica: Replica, staged: StagedSnapshot): Promise<SnapshotAnswer> {
+    if (this.#stopped) return Promise.resolve("ignored");
     return new Promise((answer) => {
       this.#waiting.push({ replica, staged, answer });
       this.#parts.arrived();
@@ -54,7 +58,7 @@ export class SnapshotInstallation {
   }
 
   /** Hands the offers to their cores; gives the replicas that were stepped. */
-  step(): Replica[] {
+  step(): Iterable<Replica> {
     const waiting = this.#waiting;
     this.#waiting = [];
     for (const offer of waiting) {
@@ -65,7 +69,7 @@ export class SnapshotInstallation {
       offer.replica.raft.step(offer.staged.offer);
       this.#offered.set(offer.replica, offer);
     }
-    return [...this.#offered.keys()];
+    return this.#offered.keys();
   }
 
   /** The core took up the offer. */
@@ -73,7 +77,7 @@ export class SnapshotInstallation {
     const offer = must(this.#offered.get(replica), "a core installs only what it was offered");
     this.#offered.delete(replica);
     this.#accepted.set(replica, offer);
-    const { space, machineState, offer: what } = offer.staged;
+    const { space, machineState, garbage, offer: what } = offer.staged;
     const config = { index: what.configIndex, config: what.config };
     return {
       kind: "snapshot-installed",
@@ -81,37 +85,64 @@ export class SnapshotInstallation {
       replicaId: replica.replicaId,
       index: what.index,
       term: what.indexTerm,
-      state: encodeInstallation({ space, config, machineState }),
+      state: encodeInstallation({ space, garbage: garbage.number, config, machineState }),
     };
   }
 
-  /** The cores that were offered something have all been asked. */
-  refuseRest(): void {
-    for (const offer of this.#offered.values()) offer.answer("ignored");
-    this.#offered.clear();
+  /** The cores that were offered something were asked, but for those that `isUnasked` names. */
+  refuseRest(isUnasked: (replica: Replica) => boolean): void {
+    for (const [replica, offer] of this.#offered) {
+      if (isUnasked(replica)) continue;
+      this.#offered.delete(replica);
+      offer.answer("ignored");
+    }
   }
 
-  /** The record is durable. */
+  /** The record is durable. Resolves when the switch is done, or the replica is gone. */
   async install(replica: Replica): Promise<void> {
     const { store, turn, ledger, factory } = this.#parts;
     const { staged, answer } = must(this.#accepted.get(replica), "an accepted snapshot");
-    this.#accepted.delete(replica);
     const { machineState, offer, garbage } = staged;
     const { tabletId, replicaId } = replica;
     const position = { index: offer.index, term: offer.indexTerm };
-    await turn.take(async () => {
-      const operations: StoreOperation[] = [
-        appliedStateOperation(tabletId, { ...position, replicaId, machineState }),
-        ledger.remove(garbage),
-      ];
-      const old = replica.machine?.encodeState();
-      if (old !== undefined) operations.push(ledger.discard(factory.rangesOf(old)).operation);
-      operations.push(ledger.countersOperation());
-      await store.write(operations);
-    });
-    const group = { tabletId, replicaId, state: machineState, group: replica };
-    replica.restoredAt(position, factory.create(group));
-    this.#parts.installed(replica);
-    answer("installed");
+    try {
+      await turn.take(async () => {
+        if (replica.closed) return;
+        const operations: StoreOperation[] = [
+          appliedStateOperation(tabletId, { ...position, replicaId, machineState }),
+          ledger.remove(garbage.number),
+        ];
+        const old = replica.machineState;
+        if (old !== null) operations.push(ledger.discard(factory.rangesOf(old)).operation);
+        operations.push(ledger.countersOperation());
+        await store.write(operations);
+        if (replica.closed) {
+          // While the batch was written: the destroyer's turn is still to come, and must see the new data.
+          replica.leaveState(machineState);
+          return;
+        }
+        const machine = factory.create({
+          tabletId,
+          replicaId,
+          state: machineState,
+          group: replica,
+        });
+        const config = { index: offer.configIndex, config: offer.config };
+        replica.restoredAt(position, config, machine);
+        this.#parts.installed(replica);
+      });
+    } finally {
+      this.#accepted.delete(replica);
+      answer(replica.closed ? "ignored" : "installed");
+    }
+  }
+
+  /** Answers whoever still waits (I3). */
+  stop(): void {
+    this.#stopped = true;
+    const offers = [...this.#waiting, ...this.#offered.values(), ...this.#accepted.values()];
+    this.#waiting = [];
+    this.#offered.clear();
+    for (const { answer } of offers) answer("ignored");
   }
 }

@@ -10,6 +10,7 @@
 import { crc32 } from "node:zlib";
 import { MalformedFrameError } from "../bytes/malformed-frame-error.ts";
 import type { CheckpointStore } from "../checkpoint-store/checkpoint-store.ts";
+import type { Clock } from "../clock.ts";
 import { logIndex, replicaId, serverId, term, type SpaceId } from "../ids.ts";
 import type { GroupConfig, Member } from "../raft/group-config.ts";
 import type { SnapshotOffer } from "../raft/messages.ts";
@@ -17,6 +18,7 @@ import type { Replica } from "./replica.ts";
 import { decodeSnapshotFrame, type SnapshotHeader } from "./snapshot-frames.ts";
 import type { SnapshotAnswer } from "./snapshot-sender.ts";
 import type { Garbage, SpaceLedger } from "./space-ledger.ts";
+import { withStallLimit } from "./stall-limit.ts";
 import type { StateMachineFactory } from "./state-machine.ts";
 import type { StoreTurn } from "./store-turn.ts";
 
@@ -29,7 +31,11 @@ export interface StagedSnapshot {
   readonly garbage: Garbage;
 }
 
+/** How long the sender may take for one frame. */
+const STALL_MS = 30_000;
+
 export interface SnapshotReceiverParts {
+  readonly clock: Clock;
   readonly store: CheckpointStore;
   readonly turn: StoreTurn;
   readonly ledger: SpaceLedger;
@@ -38,6 +44,8 @@ export interface SnapshotReceiverParts {
   readonly replica: (header: SnapshotHeader) => Replica | null;
   /** Offers the staged snapshot to the core; resolves when it is installed, or was ignored. */
   readonly offer: (replica: Replica, staged: StagedSnapshot) => Promise<SnapshotAnswer>;
+  /** What was staged may be garbage now. */
+  readonly released: () => void;
 }
 
 export class SnapshotReceiver {
@@ -48,17 +56,20 @@ export class SnapshotReceiver {
     this.#parts = parts;
   }
 
-  /** Throws `MalformedFrameError` on a damaged stream and rethrows what the stream throws. */
+  /**
+   * Throws `MalformedFrameError` on a damaged stream, `StalledError` when it stands still, and rethrows what
+   * the stream throws.
+   */
   async receive(frames: AsyncIterable<Buffer>): Promise<SnapshotAnswer> {
     const stream = frames[Symbol.asyncIterator]();
     try {
-      const first = await stream.next();
+      const first = await this.#next(stream);
       if (first.done === true) throw new MalformedFrameError("empty snapshot stream");
       const frame = decodeSnapshotFrame(first.value);
       if (frame.kind !== "header") throw new MalformedFrameError("snapshot without a header");
       const replica = this.#parts.replica(frame.header);
       if (replica === null || this.#receiving.has(replica)) return "ignored";
-      if (frame.header.index <= replica.raft.status().commit) return "ignored";
+      if (frame.header.index <= replica.raft.commit) return "ignored";
       this.#receiving.add(replica);
       try {
         return await this.#stageAndOffer(replica, frame.header, stream);
@@ -66,7 +77,8 @@ export class SnapshotReceiver {
         this.#receiving.delete(replica);
       }
     } finally {
-      await stream.return?.();
+      // Not awaited: a stream that stands still does not end either.
+      void stream.return?.().catch(() => undefined);
     }
   }
 
@@ -81,10 +93,10 @@ export class SnapshotReceiver {
     const machineState = factory.stateAfterSnapshot(state, space);
     const ranges = factory.rangesOf(machineState);
     const { garbage, operation } = ledger.discard(ranges);
-    ledger.hold(garbage);
+    ledger.hold(garbage.number);
     try {
       await turn.take(() => store.write([ledger.countersOperation(), operation]));
-      await this.#stage(space, stream);
+      if (!(await this.#stage(replica, space, stream))) return "ignored";
       await store.checkpoint();
       return await this.#parts.offer(replica, {
         offer: offerOf(header),
@@ -93,16 +105,18 @@ export class SnapshotReceiver {
         garbage,
       });
     } finally {
-      ledger.release(garbage);
+      ledger.release(garbage.number);
+      this.#parts.released();
     }
   }
 
-  async #stage(space: SpaceId, stream: AsyncIterator<Buffer>): Promise<void> {
+  /** False: the replica went away meanwhile. */
+  async #stage(replica: Replica, space: SpaceId, stream: AsyncIterator<Buffer>): Promise<boolean> {
     const { store, turn, factory } = this.#parts;
     let count = 0;
     let crc = 0;
-    for (;;) {
-      const next = await stream.next();
+    while (!replica.closed) {
+      const next = await this.#next(stream);
       if (next.done === true) throw new MalformedFrameError("snapshot stream was cut");
       const frame = decodeSnapshotFrame(next.value);
       if (frame.kind === "header") throw new MalformedFrameError("second snapshot header");
@@ -110,7 +124,7 @@ export class SnapshotReceiver {
         if (frame.count !== count || frame.crc !== crc) {
           throw new MalformedFrameError(`snapshot of ${frame.count} entries arrived as ${count}`);
         }
-        return;
+        return true;
       }
       count += frame.entries.length;
       crc = crc32(next.value, crc);
@@ -121,6 +135,11 @@ export class SnapshotReceiver {
       }));
       await turn.take(() => store.write(puts));
     }
+    return false;
+  }
+
+  #next(stream: AsyncIterator<Buffer>): Promise<IteratorResult<Buffer>> {
+    return withStallLimit(this.#parts.clock, STALL_MS, () => stream.next());
   }
 }
 

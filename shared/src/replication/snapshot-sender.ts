@@ -8,6 +8,7 @@
 import { crc32 } from "node:zlib";
 import { must } from "../assert.ts";
 import type { CheckpointStore, StoreSnapshot } from "../checkpoint-store/checkpoint-store.ts";
+import type { Clock } from "../clock.ts";
 import type { LogIndex, ReplicaId, ServerId } from "../ids.ts";
 import type { Replica } from "./replica.ts";
 import {
@@ -17,40 +18,45 @@ import {
   type SnapshotHeader,
 } from "./snapshot-frames.ts";
 import type { KeyRange, StateMachineFactory } from "./state-machine.ts";
+import { withStallLimit } from "./stall-limit.ts";
 import type { StoreTurn } from "./store-turn.ts";
 
 const MAX_SENDING = 2;
 const CHUNK_KEYS = 2000;
 const CHUNK_BYTES = 256 * 1024;
+/** Longer than the receiver may take to prove its data durable (proven-flush.ts). */
+const STALL_MS = 60_000;
 
 /** Carries a stream of frames to a server's `SnapshotReceiver` and brings back its answer; may fail. */
 export interface SnapshotLink {
   send(to: ServerId, frames: AsyncIterable<Buffer>): Promise<SnapshotAnswer>;
 }
 
+/** The replica was destroyed, or found damaged. */
+export class ReplicaGoneError extends Error {
+  override readonly name = "ReplicaGoneError";
+}
+
 /** `ignored`: the receiver did not need it. */
 export type SnapshotAnswer = "installed" | "ignored";
 
+export interface SnapshotSenderParts {
+  readonly clock: Clock;
+  readonly store: CheckpointStore;
+  readonly turn: StoreTurn;
+  readonly factory: StateMachineFactory;
+  readonly link: SnapshotLink;
+}
+
 export class SnapshotSender {
-  readonly #store: CheckpointStore;
-  readonly #turn: StoreTurn;
-  readonly #factory: StateMachineFactory;
-  readonly #link: SnapshotLink;
+  readonly #parts: SnapshotSenderParts;
   #sending = 0;
   readonly #waiting: (() => void)[] = [];
-  /** Log positions of snapshots on their way, which compaction must not pass. */
-  readonly #pinned = new Map<Replica, Set<LogIndex>>();
+  /** Log positions of snapshots on their way, which compaction must not pass; one entry for each sending. */
+  readonly #pinned = new Map<Replica, LogIndex[]>();
 
-  constructor(parts: {
-    store: CheckpointStore;
-    turn: StoreTurn;
-    factory: StateMachineFactory;
-    link: SnapshotLink;
-  }) {
-    this.#store = parts.store;
-    this.#turn = parts.turn;
-    this.#factory = parts.factory;
-    this.#link = parts.link;
+  constructor(parts: SnapshotSenderParts) {
+    this.#parts = parts;
   }
 
   /** The lowest log index that a snapshot of this replica on its way needs to be followed from. */
@@ -59,15 +65,14 @@ export class SnapshotSender {
     return pinned === undefined ? null : (Math.min(...pinned) as LogIndex);
   }
 
-  /** Rejects when the stream or the receiver failed. */
+  /** Rejects when the stream or the receiver failed, or stood still. */
   async send(replica: Replica, to: ReplicaId, server: ServerId): Promise<SnapshotAnswer> {
     await this.#slot();
     try {
       const opened = await this.#open(replica, to);
       try {
-        return await this.#link.send(
-          server,
-          this.#frames(opened.header, opened.view, opened.ranges),
+        return await withStallLimit(this.#parts.clock, STALL_MS, (progressed) =>
+          this.#parts.link.send(server, this.#frames(opened, progressed)),
         );
       } finally {
         this.#unpin(replica, opened.header.index as LogIndex);
@@ -80,15 +85,18 @@ export class SnapshotSender {
   }
 
   #open(replica: Replica, to: ReplicaId): Promise<OpenedSnapshot> {
-    return this.#turn.take(async () => {
-      const machineState = must(replica.machine, "a leader has a machine").encodeState();
+    const { turn, store, factory } = this.#parts;
+    return turn.take(() => {
+      // A destroyed replica's data may be deleted in part by now: its snapshot would be a whole one of less.
+      if (replica.closed) throw new ReplicaGoneError("the replica is gone");
+      const machineState = must(replica.machineState, "a leader has a machine");
       const { index, term } = replica.applied;
       const placed = must(replica.raft.configAt(index), "the config at the applied index");
       const header: SnapshotHeader = {
         tabletId: replica.tabletId,
         from: replica.replicaId,
         to,
-        term: replica.raft.status().term,
+        term: replica.raft.term,
         index,
         indexTerm: term,
         configIndex: placed.index,
@@ -100,14 +108,17 @@ export class SnapshotSender {
         machineState: machineState.toString("base64"),
       };
       this.#pin(replica, index);
-      return { header, view: this.#store.snapshot(), ranges: this.#factory.rangesOf(machineState) };
+      return Promise.resolve({
+        header,
+        view: store.snapshot(),
+        ranges: factory.rangesOf(machineState),
+      });
     });
   }
 
   async *#frames(
-    header: SnapshotHeader,
-    view: StoreSnapshot,
-    ranges: readonly KeyRange[],
+    { header, view, ranges }: OpenedSnapshot,
+    progressed: () => void,
   ): AsyncGenerator<Buffer> {
     yield encodeSnapshotHeader(header);
     let count = 0;
@@ -119,11 +130,12 @@ export class SnapshotSender {
           const found = await iterator.next(CHUNK_KEYS, CHUNK_BYTES);
           if (found.length === 0) break;
           const chunk = encodeSnapshotChunk(
-            found.map(([key, value]) => [this.#factory.relativeKey(key), value] as const),
+            found.map(([key, value]) => [this.#parts.factory.relativeKey(key), value] as const),
           );
           count += found.length;
           crc = crc32(chunk, crc);
           yield chunk;
+          progressed();
         }
       } finally {
         await iterator.close();
@@ -140,14 +152,14 @@ export class SnapshotSender {
   }
 
   #pin(replica: Replica, index: LogIndex): void {
-    const pinned = this.#pinned.get(replica) ?? new Set();
-    this.#pinned.set(replica, pinned.add(index));
+    this.#pinned.set(replica, [...(this.#pinned.get(replica) ?? []), index]);
   }
 
   #unpin(replica: Replica, index: LogIndex): void {
-    const pinned = this.#pinned.get(replica);
-    pinned?.delete(index);
-    if (pinned?.size === 0) this.#pinned.delete(replica);
+    const pinned = [...(this.#pinned.get(replica) ?? [])];
+    pinned.splice(pinned.indexOf(index), 1);
+    if (pinned.length > 0) this.#pinned.set(replica, pinned);
+    else this.#pinned.delete(replica);
   }
 }
 

@@ -26,7 +26,7 @@ export class SpaceLedger {
   #nextSpace: number;
   #nextGarbage: number;
   readonly #garbage = new Map<number, Garbage>();
-  /** Garbage of snapshots that are being received: theirs unless the installation fails. */
+  /** Not to be collected: staged snapshots that may be installed yet, and what could not be read. */
   readonly #held = new Set<number>();
 
   constructor(counters: Counters, garbage: readonly Garbage[]) {
@@ -71,19 +71,19 @@ export class SpaceLedger {
     return { garbage, operation: { type: "put", key, value: sealValue(key, Buffer.from(text)) } };
   }
 
-  hold(garbage: Garbage): void {
-    this.#held.add(garbage.number);
+  hold(number: number): void {
+    if (this.#garbage.has(number)) this.#held.add(number);
   }
 
-  release(garbage: Garbage): void {
-    this.#held.delete(garbage.number);
+  release(number: number): void {
+    this.#held.delete(number);
   }
 
   /** The ranges are empty, or have become a replica's data. */
-  remove(garbage: Garbage): StoreOperation {
-    this.#garbage.delete(garbage.number);
-    this.#held.delete(garbage.number);
-    return { type: "del", key: garbageKey(garbage.number) };
+  remove(number: number): StoreOperation {
+    this.#garbage.delete(number);
+    this.#held.delete(number);
+    return { type: "del", key: garbageKey(number) };
   }
 
   /** Something that may be deleted, or null. */

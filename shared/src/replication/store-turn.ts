@@ -4,18 +4,30 @@
  *
  * Turns run one at a time, in the order asked.
  */
+
+/** The host was closed, or has failed, before it came to this. */
+export class HostStoppedError extends Error {
+  override readonly name = "HostStoppedError";
+}
+
 export class StoreTurn {
   #last: Promise<unknown> = Promise.resolve();
+  #closed = false;
 
-  /** Runs `work` when every turn asked before has ended, failed ones included. */
+  /**
+   * Runs `work` when every turn asked before has ended, failed ones included. Rejects with
+   * `HostStoppedError` after `close`.
+   */
   take<T>(work: () => Promise<T>): Promise<T> {
+    if (this.#closed) return Promise.reject(new HostStoppedError("the replica host is closed"));
     const turn = this.#last.then(work, work);
     this.#last = turn.catch(() => undefined);
     return turn;
   }
 
-  /** Resolves when every turn asked so far has ended. */
-  idle(): Promise<unknown> {
-    return this.#last;
+  /** Takes no more turns; resolves when every one asked so far has ended. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    await this.#last;
   }
 }

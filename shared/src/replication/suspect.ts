@@ -12,7 +12,10 @@ export interface SuspectReplica {
   readonly tabletId: TabletId;
   readonly replicaId: ReplicaId;
   readonly reason: string;
-  /** Tells which data to delete with it; null: none, or its records are damaged themselves. */
+  /**
+   * Tells which data to delete with it, asked inside a turn on the store; null: none, or its records are
+   * damaged themselves.
+   */
   readonly machineState: Buffer | null;
 }
 

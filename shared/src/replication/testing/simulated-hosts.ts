@@ -6,7 +6,6 @@ import { MemoryStoreDisk } from "../../checkpoint-store/memory-checkpoint-store.
 import type { CheckpointStore } from "../../checkpoint-store/checkpoint-store.ts";
 import type { Clock } from "../../clock.ts";
 import { MemoryLogDisk } from "../../commit-log/memory-log-disk.ts";
-import { openCommitLog } from "../../commit-log/open-commit-log.ts";
 import { replicaId, serverId, tabletId, type ServerId } from "../../ids.ts";
 import { silentLog } from "../../log.ts";
 import type { GroupConfig, Member } from "../../raft/group-config.ts";
@@ -94,12 +93,6 @@ export class SimulatedHosts {
     const server = this.server(at);
     const incarnation = ++server.incarnation;
     const store = await server.storeDisk.open();
-    const opened = await openCommitLog({
-      directory: server.logDisk.openDirectory(),
-      serverId: server.id,
-      random: this.#random,
-      segmentBytes: 16 * 1024,
-    });
     const machines = this.#watched(new RegisterMachines(store), store);
     const host = await ReplicaHost.open({
       serverId: server.id,
@@ -107,7 +100,7 @@ export class SimulatedHosts {
       random: this.#random,
       timing: timing(),
       store,
-      opened,
+      commitLog: { directory: server.logDisk.openDirectory(), segmentBytes: 16 * 1024 },
       transport: this.#transportOf(at, incarnation),
       snapshotLink: this.#linkOf(at, incarnation),
       factory: machines,
@@ -230,7 +223,9 @@ export class SimulatedHosts {
     receiver: number,
   ): AsyncGenerator<Buffer> {
     for await (const frame of frames) {
-      await new Promise<void>((resolve) => void this.#clock.after(1 + this.#random.below(10), resolve));
+      await new Promise<void>(
+        (resolve) => void this.#clock.after(1 + this.#random.below(10), resolve),
+      );
       const broken =
         this.server(from).incarnation !== sender ||
         this.server(to).incarnation !== receiver ||
