@@ -12,11 +12,15 @@ import { DatabaseError } from "@stele/shared/errors.ts";
 import type { ErrorCode } from "@stele/shared/errors.ts";
 import type { CallLimits } from "../operations.ts";
 import { parseJson } from "./json-text.ts";
+import { parseLargeJson } from "./large-json.ts";
 import { LIMITS } from "./limits.ts";
 import { bodyTypeOf, refuseContentEncoding } from "./media-types.ts";
+import { TurnTaker } from "./turn-taker.ts";
 
 /** Smaller bodies are not counted: there are as many as connections. */
 const COUNTED_BYTES = 64 * 1024;
+/** Larger JSON is parsed in slices. */
+const LARGE_BYTES = 256 * 1024;
 /** A refused body is read on for so many bytes, then the connection is cut. */
 const DRAIN_BYTES = 64 * 1024 * 1024;
 
@@ -48,7 +52,9 @@ export class BodyReader {
     if (!announcesBody(raw)) return undefined;
     bodyTypeOf(raw.headers, ["json"]);
     const bytes = await this.#collect(raw, reply.raw, LIMITS.jsonBodyBytes, limits);
-    return bytes.length === 0 ? undefined : parseJson(bytes);
+    if (bytes.length === 0) return undefined;
+    if (bytes.length <= LARGE_BYTES) return parseJson(bytes);
+    return parseLargeJson(bytes, new TurnTaker(this.#clock));
   }
 
   /** The body as it is, of any type; no body is an empty one. */

@@ -8,18 +8,23 @@
 import { isUtf8 } from "node:buffer";
 import { duplicateMember } from "./duplicate-member.ts";
 import { invalidBody } from "./invalid-input.ts";
+import type { Pointer } from "./invalid-input.ts";
 
 /** Nesting beyond it is refused; no call needs a tenth of it. */
 const MAX_DEPTH = 128;
 
-/** Throws 400 INVALID_REQUEST. */
-export function parseJson(bytes: Buffer): unknown {
+/**
+ * Throws 400 INVALID_REQUEST. `container`: of the text where it is a slice of a body; only a whole body's
+ * duplicate is named exactly.
+ */
+export function parseJson(bytes: Buffer, container: Pointer = null): unknown {
   if (!isUtf8(bytes)) throw invalidBody(null, "the body is not UTF-8");
   const text = bytes.toString("utf8");
   const members = countMembersOfText(bytes);
   const value = parseText(text);
   if (text.includes("\\u")) refuseLoneSurrogates(value);
   if (members !== countMembersOfValue(value)) {
+    if (container !== null) throw invalidBody(container, "holds a member that is given twice");
     throw invalidBody(duplicateMember(text), "is given twice");
   }
   return value;
@@ -74,7 +79,7 @@ function countMembersOfText(bytes: Buffer): number {
 const SHORT_STRING = 32;
 
 /** The index of the closing quote of the string that opens at `open`; the length if none closes it. */
-function endOfString(bytes: Buffer, open: number): number {
+export function endOfString(bytes: Buffer, open: number): number {
   const near = Math.min(bytes.length, open + SHORT_STRING);
   let index = open + 1;
   for (; index < near; index++) {

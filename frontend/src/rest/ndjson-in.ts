@@ -7,6 +7,7 @@
 import type { IncomingMessage } from "node:http";
 import type { Clock } from "@stele/shared/clock.ts";
 import { DatabaseError } from "@stele/shared/errors.ts";
+import type { ErrorCode } from "@stele/shared/errors.ts";
 import { LIMITS } from "./limits.ts";
 
 const IDLE_WRITER_MS = 300_000;
@@ -17,64 +18,66 @@ export async function* lineBatches(
   raw: IncomingMessage,
   clock: Clock,
 ): AsyncGenerator<readonly Buffer[]> {
-  const chunks = raw.iterator({ destroyOnReturn: false }) as AsyncIterator<Buffer>;
   let begun: Buffer[] = [];
   let begunBytes = 0;
-  try {
-    for (;;) {
-      const chunk = await nextChunk(chunks, clock);
-      if (chunk === null) break;
-      const lines: Buffer[] = [];
-      let start = 0;
-      for (let end = chunk.indexOf(NEWLINE); end !== -1; end = chunk.indexOf(NEWLINE, start)) {
-        const tail = chunk.subarray(start, end);
-        checkLength(begunBytes + tail.length);
-        lines.push(begun.length === 0 ? tail : Buffer.concat([...begun, tail]));
-        begun = [];
-        begunBytes = 0;
-        start = end + 1;
-      }
-      if (start < chunk.length) {
-        begun.push(chunk.subarray(start));
-        begunBytes += chunk.length - start;
-        checkLength(begunBytes);
-      }
-      yield lines;
+  for (;;) {
+    const chunk = await nextChunk(raw, clock);
+    if (chunk === null) break;
+    const lines: Buffer[] = [];
+    let start = 0;
+    for (let end = chunk.indexOf(NEWLINE); end !== -1; end = chunk.indexOf(NEWLINE, start)) {
+      const tail = chunk.subarray(start, end);
+      checkLength(begunBytes + tail.length);
+      lines.push(begun.length === 0 ? tail : Buffer.concat([...begun, tail]));
+      begun = [];
+      begunBytes = 0;
+      start = end + 1;
     }
-    if (begunBytes > 0) yield [Buffer.concat(begun)];
-  } finally {
-    await chunks.return?.();
+    if (start < chunk.length) {
+      begun.push(chunk.subarray(start));
+      begunBytes += chunk.length - start;
+      checkLength(begunBytes);
+    }
+    yield lines;
   }
+  if (begunBytes > 0) yield [Buffer.concat(begun)];
 }
 
 function checkLength(bytes: number): void {
   if (bytes <= LIMITS.ndjsonLineBytes) return;
-  const detail = `a line is longer than ${LIMITS.ndjsonLineBytes} bytes`;
-  throw new DatabaseError({ code: "TOO_LARGE", detail });
+  throw failure("TOO_LARGE", `a line is longer than ${LIMITS.ndjsonLineBytes} bytes`);
 }
 
-/** Null: the body ended. */
-async function nextChunk(chunks: AsyncIterator<Buffer>, clock: Clock): Promise<Buffer | null> {
-  const chunk = chunks.next();
+/** Null: the body ended. Between two calls nothing is read. */
+function nextChunk(raw: IncomingMessage, clock: Clock): Promise<Buffer | null> {
+  if (raw.readableEnded) return Promise.resolve(null);
   return new Promise((resolve, reject) => {
-    const cancel = clock.after(IDLE_WRITER_MS, () =>
-      reject(
-        new DatabaseError({
-          code: "REQUEST_TIMEOUT",
-          detail: "nothing of the body arrived for five minutes",
-        }),
-      ),
-    );
-    chunk.then(
-      (result) => {
-        cancel();
-        resolve(result.done === true ? null : result.value);
-      },
-      (error: unknown) => {
-        cancel();
-        const detail = "the body ended too early";
-        reject(new DatabaseError({ code: "INVALID_REQUEST", detail }, error));
-      },
-    );
+    const stop = () => {
+      cancel();
+      raw.off("data", onData).off("end", onEnd).off("close", onClose);
+      raw.pause();
+    };
+    const onData = (chunk: Buffer) => {
+      stop();
+      resolve(chunk);
+    };
+    const onEnd = () => {
+      stop();
+      resolve(null);
+    };
+    const onClose = () => {
+      stop();
+      reject(failure("INVALID_REQUEST", "the body ended too early"));
+    };
+    const cancel = clock.after(IDLE_WRITER_MS, () => {
+      stop();
+      reject(failure("REQUEST_TIMEOUT", "nothing of the body arrived for five minutes"));
+    });
+    if (raw.destroyed) onClose();
+    else raw.on("data", onData).on("end", onEnd).on("close", onClose).resume();
   });
+}
+
+function failure(code: ErrorCode, detail: string): DatabaseError {
+  return new DatabaseError({ code, detail });
 }

@@ -6,17 +6,21 @@
  * N3. After 5 s without a row, a `progress` line says where the scan is.
  */
 import type { Clock } from "@stele/shared/clock.ts";
+import type { Row } from "@stele/shared/row.ts";
 import type { TableScanChunk } from "../operations.ts";
 import { encodePageToken } from "./page-token.ts";
 import { expectedError, problemOf } from "./problem-json.ts";
 import type { RequestLimits } from "./request-limits.ts";
 import type { RowView } from "./row-json.ts";
-import { rowPieces } from "./row-pieces.ts";
+import { renderRow } from "./row-json.ts";
+import { isLargeRow, rowPieces } from "./row-pieces.ts";
 import type { ScanCursor } from "./scan-cursor.ts";
 
 const PROGRESS_MS = 5000;
 const CHUNK_ROWS = 2000;
 const CHUNK_BYTES = 1024 * 1024;
+/** Rows are gathered into pieces of the size that is sent. */
+const PIECE_CHARACTERS = 32 * 1024;
 
 export interface RowStream {
   readonly clock: Clock;
@@ -55,10 +59,7 @@ export async function* rowLines(
     const isLast = cursor.isDone || (limit !== null && sent + rows.length >= limit);
     token = tokenAt(stream);
     const pending = isLast ? null : settled(nextChunk(stream, sent + rows.length));
-    for (const row of rows) {
-      yield* rowPieces(row, view);
-      yield "\n";
-    }
+    yield* linesOf(rows, view);
     yield "";
     sent += rows.length;
     if (rows.length > 0) lastRowMs = clock.monotonicMs();
@@ -77,6 +78,21 @@ export async function* rowLines(
     chunk = outcome.chunk;
   }
   yield endLine(stream, sent);
+}
+
+function* linesOf(rows: readonly Row[], view: RowView): Generator<string> {
+  let text = "";
+  for (const row of rows) {
+    if (isLargeRow(row)) {
+      yield text;
+      yield* rowPieces(row, view);
+      text = "\n";
+    } else text += `${renderRow(row, view)}\n`;
+    if (text.length < PIECE_CHARACTERS) continue;
+    yield text;
+    text = "";
+  }
+  yield text;
 }
 
 function endLine(stream: RowStream, rows: number): string {

@@ -12,10 +12,12 @@ import type { DatabaseErrorBody } from "@stele/shared/errors.ts";
 import { announcesBody, drain } from "./body-reader.ts";
 import { answerPreflight, isPreflight } from "./cors.ts";
 import { HostCheck, isLoopback } from "./host-check.ts";
+import { invalidInput } from "./invalid-input.ts";
 import { LIMITS } from "./limits.ts";
 import { expectedError } from "./problem-json.ts";
 import type { RestConfig } from "./rest-config.ts";
 import type { Handler, RestContext } from "./rest-context.ts";
+import { reportUnexpected } from "./unexpected-error.ts";
 import { pathNotFound, pathPattern } from "./route.ts";
 import type { Route } from "./route.ts";
 
@@ -37,6 +39,7 @@ export class RestEdge {
   admit(request: FastifyRequest, reply: FastifyReply, done: (error?: Error) => void): void {
     try {
       refuseLongHead(request);
+      refuseExpectation(request.raw.headers.expect);
       this.#hostCheck?.check(request.raw.headers.host);
     } catch (error) {
       this.refuse(reply, error, "read");
@@ -75,7 +78,11 @@ export class RestEdge {
   /** Turns whatever a request failed with into its reply. A broken invariant ends the process. */
   refuse(reply: FastifyReply, error: unknown, effect: Route["effect"]): void {
     const expected = expectedError(error);
-    if (expected === null) this.#reportUnexpected(reply, error);
+    if (reply.raw.destroyed && !(error instanceof InvariantError)) {
+      this.#context.log.debug({ error, requestId: reply.request.id }, "a client went away");
+      return;
+    }
+    if (expected === null) reportUnexpected(this.#context, reply.request.id, error);
     if (reply.raw.headersSent) {
       reply.raw.destroy();
       return;
@@ -85,20 +92,17 @@ export class RestEdge {
     this.#refuseWith(reply, effect === "write" ? { applied, ...body } : body);
   }
 
-  #reportUnexpected(reply: FastifyReply, error: unknown): void {
-    const { log, clock } = this.#context;
-    log.error({ err: error, requestId: reply.request.id }, "a request failed unexpectedly");
-    if (!(error instanceof InvariantError)) return;
-    clock.soon(() => {
-      throw error;
-    });
-  }
-
   #refuseWith(reply: FastifyReply, body: DatabaseErrorBody): void {
     const { raw } = reply.request;
     if (!raw.complete) drain(raw);
     this.#context.replies.problem(reply, body);
   }
+}
+
+/** Only `100-continue` is met, by the HTTP layer itself. */
+function refuseExpectation(expect: string | undefined): void {
+  if (expect === undefined || expect.toLowerCase() === "100-continue") return;
+  throw invalidInput("Expect", "must be 100-continue", "INVALID_REQUEST");
 }
 
 /** Throws 414 or 431 where URL and headers pass the published limit. */

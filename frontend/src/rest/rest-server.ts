@@ -81,6 +81,8 @@ export function createRestServer(options: RestServerOptions): FastifyInstance {
       if (status !== null) requestMetrics.countMalformed(status);
     },
   });
+  // Without a listener the HTTP layer answers 417 by itself.
+  server.server.on("checkExpectation", (request, response) => server.routing(request, response));
   server.addHook("onRequest", (request, reply, done) => edge.admit(request, reply, done));
   server.setNotFoundHandler(
     { onResponse: requestMetrics.observer("unmatched") } as object,

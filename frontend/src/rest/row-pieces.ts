@@ -5,7 +5,7 @@
  * The pieces of a row, joined, are exactly what `renderRow` gives.
  */
 import { isUtf8 } from "node:buffer";
-import type { Row } from "@stele/shared/row.ts";
+import type { Cell, Row } from "@stele/shared/row.ts";
 import { renderBytes, renderValue } from "./bytes-json.ts";
 import { renderColumn } from "./column-name.ts";
 import { isSameColumn, renderRow } from "./row-json.ts";
@@ -16,6 +16,8 @@ import { rowBytes } from "./row-size.ts";
 const WHOLE_BYTES = 64 * 1024;
 /** Of a value at a time; a multiple of 3, so that base64 needs no padding in between. */
 const SLICE_BYTES = 48 * 1024;
+/** Small cells are gathered: a piece costs as much as ten of them. */
+const PIECE_CHARACTERS = 16 * 1024;
 
 export function isLargeRow(row: Row): boolean {
   return rowBytes(row) > WHOLE_BYTES;
@@ -26,29 +28,42 @@ export function* rowPieces(row: Row, view: RowView): Generator<string> {
     yield renderRow(row, view);
     return;
   }
-  yield `{"key":${renderBytes(row.key)},"version":"${row.version}","${view}":{`;
-  let previous: Row["cells"][number] | null = null;
+  let text = `{"key":${renderBytes(row.key)},"version":"${row.version}","${view}":{`;
+  let previous: Cell | null = null;
   for (const cell of row.cells) {
     const isSame = previous !== null && isSameColumn(previous, cell);
     if (isSame && view === "columns") continue;
-    const name = isSame ? "" : `${renderColumn(cell.family, cell.qualifier)}:`;
-    if (view === "columns") {
-      yield `${previous === null ? "" : ","}${name}`;
-      yield* valuePieces(cell.value, cell.int64);
-    } else {
-      const opening = isSame ? "," : `${previous === null ? "" : "],"}${name}[`;
-      yield `${opening}{"value":`;
-      yield* valuePieces(cell.value, cell.int64);
-      yield `,"timestamp":"${cell.timestamp}"}`;
+    text += cellOpening(cell, view, previous === null ? "first" : isSame ? "same" : "next");
+    if (cell.value.length <= SLICE_BYTES) text += renderValue(cell.value, cell.int64);
+    else {
+      yield text;
+      text = "";
+      yield* valuePieces(cell.value);
     }
+    if (view === "cells") text += `,"timestamp":"${cell.timestamp}"}`;
     previous = cell;
+    if (text.length < PIECE_CHARACTERS) continue;
+    yield text;
+    text = "";
   }
-  yield view === "cells" ? "]}}" : "}}";
+  yield text + (view === "cells" ? "]}}" : "}}");
 }
 
-function* valuePieces(value: Buffer, int64: boolean): Generator<string> {
-  if (value.length <= SLICE_BYTES) yield renderValue(value, int64);
-  else if (isUtf8(value)) yield* textPieces(value);
+/** What stands before a value; `place`: whether its column is the row's first, the same, the next. */
+function cellOpening(
+  { family, qualifier }: Cell,
+  view: "columns" | "cells",
+  place: "first" | "same" | "next",
+): string {
+  if (view === "columns") {
+    return `${place === "first" ? "" : ","}${renderColumn(family, qualifier)}:`;
+  }
+  if (place === "same") return ',{"value":';
+  return `${place === "first" ? "" : "],"}${renderColumn(family, qualifier)}:[{"value":`;
+}
+
+function* valuePieces(value: Buffer): Generator<string> {
+  if (isUtf8(value)) yield* textPieces(value);
   else yield* base64Pieces(value);
 }
 

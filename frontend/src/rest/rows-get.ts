@@ -70,7 +70,7 @@ async function getRows(
   const ofWindow = () => limits.until(context.clock.monotonicMs() + timeoutMs);
   const first = await reader.next(ofWindow());
   context.replies.begin(reply, 200, NDJSON_TYPE);
-  streamText(context.clock, reply, rowLines(reader, first, ofWindow, request.id));
+  streamText(context, reply, rowLines(reader, first, ofWindow, request.id));
 }
 
 function parseKeys(value: unknown): readonly Buffer[] {
@@ -142,7 +142,7 @@ async function answerJson(
   }
   const status = reader.hasFailures ? 207 : 200;
   context.replies.begin(reply, status, JSON_TYPE, freshnessHeaders(reader));
-  streamText(context.clock, reply, answerPieces(windows));
+  streamText(context, reply, answerPieces(windows));
 }
 
 function* answerPieces(windows: readonly string[]): Generator<string> {

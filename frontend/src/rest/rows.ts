@@ -121,7 +121,7 @@ async function getRow(
   }
   context.replies.begin(reply, 200, JSON_TYPE, headers);
   if (request.method === "HEAD") reply.raw.end();
-  else streamText(context.clock, reply, rowPieces(row, options.view));
+  else streamText(context, reply, rowPieces(row, options.view));
 }
 
 /**

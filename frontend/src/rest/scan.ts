@@ -134,7 +134,7 @@ async function answerPage(
     return;
   }
   context.replies.begin(reply, 200, JSON_TYPE, headers);
-  streamText(context.clock, reply, pagePieces(rows, options.view, end));
+  streamText(context, reply, pagePieces(rows, options.view, end));
 }
 
 function* pagePieces(
@@ -170,7 +170,7 @@ async function answerStream(
   };
   const first = cursor.isDone ? null : await nextChunk(stream, 0);
   context.replies.begin(reply, 200, NDJSON_TYPE);
-  streamText(clock, reply, rowLines(stream, first));
+  streamText(context, reply, rowLines(stream, first));
 }
 
 async function countCall(

@@ -8,21 +8,31 @@
 import { Readable, pipeline } from "node:stream";
 import type { FastifyReply } from "fastify";
 import type { Clock } from "@stele/shared/clock.ts";
+import type { Log } from "@stele/shared/log.ts";
+import { reportUnexpected } from "./unexpected-error.ts";
 
 const CHUNK_CHARACTERS = 32 * 1024;
 const IDLE_READER_MS = 300_000;
 /** Other requests get a turn after so much was made without a pause. */
-const TURN_CHARACTERS = 1024 * 1024;
+const TURN_CHARACTERS = 256 * 1024;
 
 /** An empty piece asks for what was gathered to be sent now. */
 export type TextPieces = AsyncIterable<string> | Iterable<string>;
 
 /** The status line and headers of `reply` were written already. */
-export function streamText(clock: Clock, reply: FastifyReply, pieces: TextPieces): void {
-  const chunks = chunked(clock, reply, pieces);
+export function streamText(
+  context: { readonly clock: Clock; readonly log: Log },
+  reply: FastifyReply,
+  pieces: TextPieces,
+): void {
+  const chunks = chunked(context.clock, reply, pieces);
   pipeline(Readable.from(chunks, { objectMode: false }), reply.raw, (error) => {
+    if (error === undefined || error === null) return;
     // The client went away, or a piece could not be made: either way the body ends unfinished.
-    if (error !== undefined && error !== null) reply.raw.destroy();
+    if (error.code !== "ERR_STREAM_PREMATURE_CLOSE") {
+      reportUnexpected(context, reply.request.id, error);
+    }
+    reply.raw.destroy();
   });
 }
 

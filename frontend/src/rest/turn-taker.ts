@@ -21,6 +21,11 @@ export class TurnTaker {
     return this.#clock.monotonicMs() - this.#sinceMs >= TURN_MS;
   }
 
+  /** For steps that take long themselves. */
+  async takeIfLate(): Promise<void> {
+    if (this.#clock.monotonicMs() - this.#sinceMs >= TURN_MS) await this.take();
+  }
+
   async take(): Promise<void> {
     await new Promise<void>((resolve) => this.#clock.soon(resolve));
     this.#sinceMs = this.#clock.monotonicMs();
