@@ -1,5 +1,6 @@
 /** Puts a master's process together: the catalog over the replica host, routes on the internal HTTP server. */
 import { join } from "node:path";
+import { must } from "@stele/shared/assert.ts";
 import type { ServerConfig } from "@stele/shared/config-knobs.ts";
 import { DurableJsonFile } from "@stele/shared/process/durable-json-file.adapter.ts";
 import { endProcess } from "@stele/shared/process/fatal.adapter.ts";
@@ -28,7 +29,8 @@ export async function startMaster(
   const failed = (error: unknown): void => endProcess("the catalog's replica failed", error);
   const { serverSilentMs, serverGoneMs } = config;
   const liveness = { ...DEFAULT_LEADER_LIMITS.liveness, serverSilentMs, serverGoneMs };
-  const replicas: CatalogReplica[] = [];
+  // Made anew when the disks had to be opened a second time; the last one counts.
+  const made: { replica: CatalogReplica | null } = { replica: null };
   const shell = await openReplicatedProcess({
     role: "master",
     config,
@@ -40,11 +42,11 @@ export async function startMaster(
         holdMs: Math.min(HEARTBEAT_HOLD_MS, serverSilentMs / 3),
         failed,
       });
-      replicas.push(replica);
+      made.replica = replica;
       return catalogMachines(store, replica.watch);
     },
   });
-  const replica = replicas[0] as CatalogReplica;
+  const replica = must(made.replica, "the host's machines are made by now");
   try {
     const { addresses, clock, directory, host, identity, log, rpc, self } = shell;
     const master = await Master.open({

@@ -183,7 +183,11 @@ export class TableOperations {
 
 function notEnoughServers(replicas: number, loads: readonly ServerLoad[]): DatabaseError {
   const are = loads.length === 1 ? "1 is" : `${loads.length} are`;
-  const detail = `${replicas} replicas need ${replicas} live tablet servers; ${are} live`;
+  const wanted =
+    replicas === 1
+      ? "a live tablet server is needed"
+      : `${replicas} live tablet servers are needed`;
+  const detail = `${wanted}, one for each replica; ${are} live`;
   const hint = "start more tablet servers, or ask for fewer replicas";
   return new DatabaseError({ code: "NOT_ENOUGH_SERVERS", detail, hint });
 }

@@ -83,12 +83,13 @@ function lagOf({ replicaId }: Member, leader: ReportedReplica | null): number | 
 export function serverView(state: LeaderState, server: ServerRow, nowMs: number): ServerView {
   const { catalog, reports } = state.world;
   const { leaders, sizeBytes } = reports.loadOf(server.serverId);
+  const silenceMs = state.silenceMs(server.serverId, nowMs);
   return {
     id: server.name,
     serverId: server.serverId,
     url: server.url,
     state: stateOf(state, server),
-    lastSeenMs: state.silenceMs(server.serverId, nowMs),
+    lastSeenMs: silenceMs === null ? null : Math.round(silenceMs),
     replicas: catalog.replicas.on(server.serverId).size,
     leaders: state.livenessOf(server.serverId) === "live" ? leaders : 0,
     sizeBytes,

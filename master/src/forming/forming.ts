@@ -42,7 +42,7 @@ export interface FormingParts {
   readonly file: FormingFile;
   readonly document: FormingDocument;
   readonly peers: FormingPeers;
-  readonly host: Pick<ReplicaHost, "createReplica">;
+  readonly host: Pick<ReplicaHost, "createReplica" | "group">;
   readonly cluster: {
     clusterId(): string | null;
     setClusterId(id: string): Promise<void>;
@@ -145,15 +145,20 @@ export class Forming {
     return found.absent ?? `${this.#document.masters[0]} to propose the cluster`;
   }
 
-  /** The former tells the commit until everybody has it; restarts repeat it. */
+  /**
+   * The former tells the commit until everybody has it; restarts repeat it. Then it campaigns, so that nobody
+   * waits for the first election timeout.
+   */
   async #spread(): Promise<void> {
-    const { clock, peers } = this.#parts;
+    const { clock, host, peers } = this.#parts;
     const { clusterId } = this.#mustProposal();
     while (!this.#closed) {
       const { absent } = await peers.commit(this.#others(), clusterId);
-      if (absent === null) return;
+      if (absent === null) break;
       await delay(clock, PAUSE_MS);
     }
+    const group = host.group(CATALOG_GROUP);
+    if (group?.status().leader === null) group.campaign();
   }
 
   /** A master of the list that has a cluster, or is about to, cannot be waiting for this one. */

@@ -14,7 +14,7 @@ import { checkCatalog } from "../catalog/check-catalog.ts";
 import { decodeCommands, encodeCommands, type Command } from "../catalog/commands.ts";
 import { reduceBatch } from "../catalog/reduce.ts";
 import { LeaderState, type LeaderLimits } from "../leader-state.ts";
-import { checkWhole, ClusterModel, type ModelServer } from "./cluster-model.ts";
+import { checkWhole, ClusterModel, type ModelServer } from "../testing/cluster-model.ts";
 import { placeNewTablets } from "./place-new-tablets.ts";
 
 const ROUND_MS = 200;
