@@ -4,6 +4,7 @@
  */
 import {
   bytes,
+  count,
   directory,
   file,
   listenAddress,
@@ -40,6 +41,7 @@ export interface ServerConfig {
   readonly idempotencyTtlMs: number;
   readonly serverSilentMs: number;
   readonly serverGoneMs: number;
+  readonly expectTabletServers: number;
 }
 
 /** What holds when neither flag nor variable is given, shown in the help text as `shown`. */
@@ -213,5 +215,11 @@ export const KNOBS: Knobs = {
     default: number(5 * MINUTE_MS),
     description: "The replicas of a server are replaced elsewhere after no word for so long.",
     roles: ["master"],
+  },
+  expectTabletServers: {
+    value: count({ min: 0, max: 10_000 }),
+    default: number(0),
+    description: "The front-end calls itself ready once so many tablet servers are registered.",
+    roles: ["frontend"],
   },
 };

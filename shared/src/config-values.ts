@@ -104,6 +104,18 @@ export function milliseconds(limits: {
   };
 }
 
+export function count(limits: { readonly min: number; readonly max: number }): ValueKind<number> {
+  const wrong = `must be a whole number from ${limits.min} to ${limits.max}`;
+  return {
+    hint: "n",
+    parse: z
+      .string()
+      .regex(/^\d+$/, wrong)
+      .transform(Number)
+      .refine((value) => value >= limits.min && value <= limits.max, wrong),
+  };
+}
+
 export const scale: ValueKind<number> = {
   hint: "factor",
   parse: z

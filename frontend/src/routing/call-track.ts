@@ -1,0 +1,63 @@
+/**
+ * What one operation's calls to tablets have in common: how long they may take, and for a write what is
+ * known about its effect.
+ *
+ * An attempt that was answered by `not-leader` may have been proposed before the leadership ended; the
+ * next leader knows, because everything older is decided before it evaluates anything. An attempt that
+ * was never answered may even arrive later than the next one.
+ */
+import { ERROR_KINDS } from "@stele/shared/errors.ts";
+import type { DatabaseErrorBody } from "@stele/shared/errors.ts";
+import type { CallLimits } from "../operations.ts";
+
+/** What is known of the attempts of a write so far, from best to worst. */
+export type Attempts = "none" | "undecided" | "stray";
+
+export class CallTrack {
+  readonly deadlineMs: number;
+  readonly #limits: CallLimits;
+  #attempts: Attempts;
+
+  /** `deadlineMs`: at most that of the limits. `before`: attempts that an earlier track saw. */
+  constructor(
+    limits: CallLimits,
+    deadlineMs: number = limits.deadlineMs,
+    before: Attempts = "none",
+  ) {
+    this.#limits = limits;
+    this.deadlineMs = deadlineMs;
+    this.#attempts = before;
+  }
+
+  get attempts(): Attempts {
+    return this.#attempts;
+  }
+
+  /** The client went away. Not asked for lightly: it makes the signal. */
+  get isGivenUp(): boolean {
+    return this.#limits.signal.aborted;
+  }
+
+  /** An attempt was answered without telling whether it took effect. */
+  undecided(): void {
+    if (this.#attempts === "none") this.#attempts = "undecided";
+  }
+
+  /** An attempt may have arrived, or may yet arrive. */
+  stray(): void {
+    this.#attempts = "stray";
+  }
+
+  /** A write that this process gives up, with what is certain about its effect. */
+  failedHere(error: DatabaseErrorBody): DatabaseErrorBody {
+    return { ...error, applied: this.#attempts === "none" ? "no" : "unknown" };
+  }
+
+  /** A write that its tablet refused, likewise. */
+  failedThere(error: DatabaseErrorBody): DatabaseErrorBody {
+    // A tablet that judged the write had every undecided attempt behind it.
+    const judged = this.#attempts === "undecided" && !ERROR_KINDS[error.code].retryable;
+    const isCertain = error.applied === "no" && (this.#attempts === "none" || judged);
+    return { ...error, applied: isCertain ? "no" : "unknown" };
+  }
+}

@@ -1,0 +1,230 @@
+/**
+ * The search for the leader of one tablet, shared by all calls that wait for it. It asks all replicas,
+ * pauses, and asks again, until one leads or the tablet turns out to be gone.
+ *
+ * S1. The calls wait; they do not ask on their own. So a tablet without a leader costs its servers the
+ *     same however many clients want it.
+ * S2. After `leaderlessMs` those that wait fail with 503 NO_QUORUM, and later ones at once. The search
+ *     goes on for `watchMs` after the last call, so that the tablet is served again as soon as it can be.
+ * S3. A replica that is merely named as leader is believed when it has not been heard: it may be slow.
+ */
+import { delay } from "@stele/shared/clock.ts";
+import type { CancelTimer, Clock } from "@stele/shared/clock.ts";
+import { DatabaseError } from "@stele/shared/errors.ts";
+import type { ServerId } from "@stele/shared/ids.ts";
+import type { Random } from "@stele/shared/random.ts";
+import type { CallTrack } from "./call-track.ts";
+import type { MappedTablet } from "./mapped-tablet.ts";
+import { Pauses } from "./pause.ts";
+import { askReplicas } from "./replica-round.ts";
+import type { ReplicaAnswer, ReplicaAnswers } from "./replica-round.ts";
+import type { RoutingLimits } from "./routing-limits.ts";
+import type { ServerDirectory } from "./server-directory.ts";
+import type { ServerCalls } from "./tablet-channels.ts";
+import type { TabletLocator } from "./tablet-locator.ts";
+import type { TabletMapCache } from "./tablet-map-cache.ts";
+import { deadlinePassed } from "./wait-until.ts";
+
+export interface LeaderSearchParts {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly calls: ServerCalls;
+  readonly cache: TabletMapCache;
+  readonly servers: ServerDirectory;
+  readonly locator: Pick<TabletLocator, "refresh">;
+  readonly limits: RoutingLimits;
+}
+
+/** `found`: the map names the leader. `moved`: the map has another tablet there. */
+export type SearchResult = "found" | "moved" | "dropped";
+
+interface Waiting {
+  readonly resolve: (result: SearchResult) => void;
+  readonly reject: (error: DatabaseError) => void;
+  readonly cancel: CancelTimer;
+}
+
+const PROBE_MAX_MS = 1_000;
+const REFRESH_EVERY_MS = 1_000;
+const RETRY_AFTER_MS = 1_000;
+
+export class LeaderSearch {
+  readonly #parts: LeaderSearchParts;
+  readonly #tablet: MappedTablet;
+  readonly #waiting = new Set<Waiting>();
+  readonly #startedMs: number;
+  readonly #over: () => void;
+  #askedForMs: number;
+  #refreshAtMs: number;
+  #refreshing = false;
+  /** Set once the tablet counts as having no quorum. */
+  #verdict: DatabaseError | null = null;
+  #ended = false;
+
+  /**
+   * `sinceMs`: when the tablet was last thought to have a leader. `mapIsWrong`: a server did not know the
+   * tablet, so the masters are asked first. `over` is called once.
+   */
+  constructor(
+    parts: LeaderSearchParts,
+    tablet: MappedTablet,
+    begin: { readonly sinceMs: number; readonly mapIsWrong: boolean },
+    over: () => void,
+  ) {
+    this.#parts = parts;
+    this.#tablet = tablet;
+    this.#startedMs = begin.sinceMs;
+    this.#askedForMs = parts.clock.monotonicMs();
+    this.#refreshAtMs = this.#askedForMs + (begin.mapIsWrong ? 0 : REFRESH_EVERY_MS);
+    this.#over = over;
+  }
+
+  /** Settles by the call's deadline. Rejects with `DatabaseError`. */
+  wait(track: CallTrack): Promise<SearchResult> {
+    const { clock } = this.#parts;
+    this.#askedForMs = clock.monotonicMs();
+    if (this.#verdict !== null) return Promise.reject(this.#verdict);
+    return new Promise((resolve, reject) => {
+      const cancel = clock.after(Math.max(0, track.deadlineMs - this.#askedForMs), () => {
+        this.#waiting.delete(waiting);
+        reject(deadlinePassed(`a leader of tablet ${this.#tablet.tabletId}`));
+      });
+      const waiting: Waiting = { resolve, reject, cancel };
+      this.#waiting.add(waiting);
+    });
+  }
+
+  /** The masters should be asked soon: the map does not show where the tablet is. */
+  mapIsWrong(): void {
+    this.#refreshAtMs = Math.min(this.#refreshAtMs, this.#parts.clock.monotonicMs());
+  }
+
+  async run(): Promise<void> {
+    const { clock, random, limits } = this.#parts;
+    const pauses = new Pauses(random, limits);
+    let waitMs = limits.probeMs;
+    while (!this.#ended) {
+      this.#refreshIfDue();
+      const answers = await askReplicas(this.#parts, this.#tablet, null, waitMs);
+      const result = this.#judge(answers);
+      if (result !== null) {
+        this.#end(result);
+        return;
+      }
+      const nowMs = clock.monotonicMs();
+      if (nowMs - this.#startedMs >= limits.leaderlessMs) this.#giveVerdict(answers);
+      if (this.#verdict !== null && nowMs - this.#askedForMs >= limits.watchMs) {
+        this.#end("moved");
+        return;
+      }
+      waitMs = Math.min(PROBE_MAX_MS, waitMs * 2);
+      await delay(clock, pauses.next());
+    }
+  }
+
+  /** The process stops. */
+  stop(): void {
+    const error = new DatabaseError({ code: "UNAVAILABLE", detail: "The front-end stops." });
+    for (const { reject, cancel } of this.#waiting) {
+      cancel();
+      reject(error);
+    }
+    this.#waiting.clear();
+    this.#end("moved");
+  }
+
+  #judge(answers: ReplicaAnswers): SearchResult | null {
+    const { cache, clock, servers } = this.#parts;
+    const tablet = this.#tablet;
+    let leading: ServerId | null = null;
+    for (const [server, answer] of answers) {
+      if (answer.kind === "dropped") return "dropped";
+      if (answer.kind === "not-here") this.mapIsWrong();
+      if (answer.kind === "leads") leading = server;
+      if (answer.kind !== "leads" && answer.kind !== "follows") continue;
+      for (const each of answer.descriptors) cache.learnDescriptor(each, clock.monotonicMs());
+    }
+    leading ??= slowLeader(answers);
+    // What the descriptors of this round, or a look-up beside it, have brought.
+    if (tablet.state === "replaced") return "moved";
+    if (leading === null) return null;
+    if (servers.get(leading) === undefined) {
+      this.mapIsWrong();
+      return null;
+    }
+    cache.learnLeader(tablet, leading);
+    return "found";
+  }
+
+  #refreshIfDue(): void {
+    const nowMs = this.#parts.clock.monotonicMs();
+    if (this.#refreshing || nowMs < this.#refreshAtMs) return;
+    this.#refreshing = true;
+    void this.#parts.locator.refresh(this.#tablet).then(() => {
+      this.#refreshing = false;
+      this.#refreshAtMs = this.#parts.clock.monotonicMs() + REFRESH_EVERY_MS;
+    });
+  }
+
+  #giveVerdict(answers: ReplicaAnswers): void {
+    const { servers } = this.#parts;
+    const { table, tabletId } = this.#tablet;
+    const words = [...answers].map(([server, answer]) => {
+      return `${servers.nameOf(server)} ${wordsOf(answer, (id) => servers.nameOf(id))}`;
+    });
+    const named = [...answers.values()].find(
+      (answer) => answer.kind === "follows" && answer.leader !== null,
+    );
+    const what = `Tablet ${tabletId} of table ${JSON.stringify(table)}`;
+    this.#verdict = new DatabaseError({
+      code: named === undefined ? "NO_QUORUM" : "UNAVAILABLE",
+      detail:
+        named === undefined
+          ? `${what} has no majority of its replicas: ${words.join("; ")}.`
+          : `The leader of ${what} cannot be reached: ${words.join("; ")}.`,
+      hint: "Bring its tablet servers back, or wait until they are replaced.",
+      retryAfterMs: RETRY_AFTER_MS,
+    });
+    for (const { reject, cancel } of this.#waiting) {
+      cancel();
+      reject(this.#verdict);
+    }
+    this.#waiting.clear();
+  }
+
+  #end(result: SearchResult): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#over();
+    for (const { resolve, cancel } of this.#waiting) {
+      cancel();
+      resolve(result);
+    }
+    this.#waiting.clear();
+  }
+}
+
+/** S3: named by another replica, and silent without having refused. */
+export function slowLeader(answers: ReplicaAnswers): ServerId | null {
+  for (const answer of answers.values()) {
+    if (answer.kind !== "follows" || answer.leader === null) continue;
+    const own = answers.get(answer.leader);
+    if (own === undefined || (own.kind === "silent" && own.why === null)) return answer.leader;
+  }
+  return null;
+}
+
+function wordsOf(answer: ReplicaAnswer, nameOf: (server: ServerId) => string): string {
+  switch (answer.kind) {
+    case "leads":
+      return "leads";
+    case "follows":
+      return answer.leader === null ? "knows no leader" : `follows ${nameOf(answer.leader)}`;
+    case "not-here":
+      return "does not have it";
+    case "dropped":
+      return "says that it was dropped";
+    case "silent":
+      return answer.why === null ? "does not answer" : `does not answer (${answer.why})`;
+  }
+}

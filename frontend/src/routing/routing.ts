@@ -1,0 +1,99 @@
+/** The routing layer of one front-end: the operations of `operations.ts` over a real cluster. */
+import type { Clock } from "@stele/shared/clock.ts";
+import type { AddressEntry } from "@stele/shared/process/address-book.ts";
+import type { Random } from "@stele/shared/random.ts";
+import { BatchChannel } from "@stele/shared/rpc/batch-channel.ts";
+import type { Exchange } from "@stele/shared/rpc/exchange.ts";
+import type { ClusterOperations, RowOperations, TableOperations } from "../operations.ts";
+import { routedCluster } from "./cluster-operations.ts";
+import { MasterClient } from "./master-client.ts";
+import type { RpcCalls } from "./master-client.ts";
+import { MasterWatch } from "./master-watch.ts";
+import { RetryNumbers } from "./retry-numbers.ts";
+import { routedRows } from "./routed-rows.ts";
+import { ROUTING_LIMITS } from "./routing-limits.ts";
+import type { RoutingLimits } from "./routing-limits.ts";
+import type { RoutingMetrics } from "./routing-metrics.ts";
+import { ServerDirectory } from "./server-directory.ts";
+import { TabletCalls } from "./tablet-call.ts";
+import { TabletChannels } from "./tablet-channels.ts";
+import { TabletLocator } from "./tablet-locator.ts";
+import { TabletMapCache } from "./tablet-map-cache.ts";
+import { routedTables } from "./table-operations.ts";
+
+export interface RoutingOptions {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly exchange: Exchange;
+  readonly rpc: RpcCalls;
+  readonly metrics: RoutingMetrics;
+  /** As configured and as learnt. */
+  readonly masterUrls: () => readonly string[];
+  readonly masterAddresses: () => readonly AddressEntry[];
+  readonly learntMasters: (masters: readonly AddressEntry[]) => void;
+  readonly expectTabletServers: number;
+  readonly limits?: Partial<RoutingLimits>;
+}
+
+export interface Routing {
+  readonly operations: {
+    readonly rows: RowOperations;
+    readonly tables: TableOperations;
+    readonly cluster: ClusterOperations;
+  };
+  /** To be started once the cluster is joined. */
+  readonly watch: MasterWatch;
+  /** What is under way fails. */
+  close(): void;
+}
+
+export function openRouting(options: RoutingOptions): Routing {
+  const { clock, exchange, metrics, random, rpc } = options;
+  const limits = { ...ROUTING_LIMITS, ...options.limits };
+  const cache = new TabletMapCache(limits);
+  const servers = new ServerDirectory();
+  const { mastersAwayMs } = limits;
+  const urls = options.masterUrls;
+  const masters = new MasterClient({ clock, random, rpc, urls, mastersAwayMs });
+  const lookUpMs = mastersAwayMs + 2 * limits.masterAttemptMs;
+  const locator = new TabletLocator({ clock, cache, servers, masters, ...limits, lookUpMs });
+  const channels = new TabletChannels({
+    clock,
+    servers,
+    open: (url) => new BatchChannel({ clock, exchange, url, channelId: random.uuid() }),
+    idleMs: limits.channelIdleMs,
+  });
+  const calls = new TabletCalls({
+    clock,
+    random,
+    calls: channels,
+    cache,
+    servers,
+    locator,
+    limits,
+    metrics,
+  });
+  const watch = new MasterWatch({
+    clock,
+    rpc,
+    urls,
+    addresses: options.masterAddresses,
+    masters,
+    expectTabletServers: options.expectTabletServers,
+    learnt: options.learntMasters,
+  });
+  const { leaderlessMs } = limits;
+  return {
+    operations: {
+      rows: routedRows({ clock, locator, calls, limits, numbers: new RetryNumbers(random) }),
+      tables: routedTables({ masters, random }),
+      cluster: routedCluster({ clock, random, rpc, masters, watch, leaderlessMs }),
+    },
+    watch,
+    close: () => {
+      watch.stop();
+      calls.stop();
+      channels.close();
+    },
+  };
+}

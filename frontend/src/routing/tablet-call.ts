@@ -1,0 +1,339 @@
+/**
+ * Calls to tablets: brings one call to the leader of its tablet, and goes on until it is served, cannot
+ * be, or its time is over.
+ *
+ *   attempt -> served | failed                        the caller gets it
+ *           -> not-leader with a hint                 the next attempt goes there
+ *           -> not-leader, refused, broken, not-here  the tablet's search for its leader (leader-search.ts)
+ *           -> wrong-range                            the map learns, the caller routes by key again
+ *           -> table-dropped                          the caller resolves the name anew
+ *
+ * Q1. A warm call is one look at the map and one call on a channel; everything else is for the others.
+ * Q2. Of an attempt that was sent and not answered, the track knows that it may have taken effect.
+ * Q3. A leader that is silent for `suspectAfterMs` is suspected: the other replicas are asked, and when
+ *     they follow another one, or none, its open attempts are made again there. So a frozen server
+ *     delays its tablets by an election, not until its connections break.
+ */
+import { must, unreachable } from "@stele/shared/assert.ts";
+import { MalformedFrameError } from "@stele/shared/bytes/malformed-frame-error.ts";
+import { delay } from "@stele/shared/clock.ts";
+import { DatabaseError } from "@stele/shared/errors.ts";
+import type { DatabaseErrorBody } from "@stele/shared/errors.ts";
+import type { ServerId, TabletId } from "@stele/shared/ids.ts";
+import { ChannelFailure } from "@stele/shared/rpc/channel-contract.ts";
+import { decodeRowReply } from "@stele/shared/wire/row-replies.ts";
+import type { RowReply } from "@stele/shared/wire/row-replies.ts";
+import type { CallTrack } from "./call-track.ts";
+import { LeaderSearch, slowLeader } from "./leader-search.ts";
+import type { LeaderSearchParts, SearchResult } from "./leader-search.ts";
+import type { MappedTablet } from "./mapped-tablet.ts";
+import { askReplicas } from "./replica-round.ts";
+import type { RoutingMetrics } from "./routing-metrics.ts";
+import { deadlinePassed } from "./wait-until.ts";
+
+export type CallOutcome =
+  | {
+      readonly kind: "served";
+      readonly reply: Extract<RowReply, { kind: "written" | "read" | "scanned" }>;
+      /** Of the encoded reply. */
+      readonly bytes: number;
+    }
+  /** The tablet refused the call as a whole. */
+  | { readonly kind: "failed"; readonly error: DatabaseErrorBody }
+  /** The key belongs to another tablet, or the tablet changed. */
+  | { readonly kind: "moved" }
+  | { readonly kind: "dropped" };
+
+export interface TabletCallsParts extends LeaderSearchParts {
+  readonly metrics: RoutingMetrics;
+}
+
+/** One call on its way to one server. */
+interface Attempt {
+  readonly tablet: MappedTablet;
+  readonly server: ServerId;
+  readonly startedMs: number;
+  readonly settle: (result: Buffer | ChannelFailure | "superseded") => void;
+}
+
+/** Hints followed at once; with more of them, the replicas contradict each other. */
+const HOPS_MAX = 3;
+const NO_NEWS_PAUSE_MS = 50;
+
+export class TabletCalls {
+  readonly #parts: TabletCallsParts;
+  readonly #searches = new Map<TabletId, LeaderSearch>();
+  /** In order of their beginning. */
+  readonly #attempts = new Set<Attempt>();
+  readonly #suspected = new Set<TabletId>();
+  #sweepPlanned = false;
+  #stopped = false;
+
+  constructor(parts: TabletCallsParts) {
+    this.#parts = parts;
+  }
+
+  /** `encode` is called for every attempt. Throws `DatabaseError` without `applied`; see `CallTrack`. */
+  async run(tablet: MappedTablet, encode: () => Buffer, track: CallTrack): Promise<CallOutcome> {
+    let hops = 0;
+    while (tablet.state !== "replaced") {
+      let server = this.#knownLeader(tablet);
+      if (server === null) {
+        const result = await this.#searchLeader(tablet, track);
+        if (result !== "found") return { kind: result };
+        server = tablet.leader;
+        if (server === null) continue;
+      }
+      const result = await this.#attempt(tablet, server, encode(), track.deadlineMs);
+      if (result === "superseded") {
+        track.stray();
+        continue;
+      }
+      if (result instanceof ChannelFailure) {
+        this.#afterFailure(tablet, server, result, track);
+        continue;
+      }
+      const reply = decodedOrNull(result);
+      if (reply === null) {
+        const failure = new ChannelFailure("broken", "maybe", "the reply is damaged");
+        this.#afterFailure(tablet, server, failure, track);
+        continue;
+      }
+      switch (reply.kind) {
+        case "written":
+        case "read":
+        case "scanned":
+          return { kind: "served", reply, bytes: result.length };
+        case "failed":
+          return reply;
+        case "not-leader":
+          track.undecided();
+          hops = this.#afterNotLeader(tablet, server, reply, hops);
+          break;
+        case "wrong-range":
+          await this.#afterWrongRange(tablet, reply, track);
+          return { kind: "moved" };
+        case "not-here":
+          this.#parts.metrics.redirected.notHere.inc();
+          this.#lostLeader(tablet, server, { mapIsWrong: true });
+          break;
+        case "table-dropped":
+          this.#parts.metrics.redirected.dropped.inc();
+          return { kind: "dropped" };
+        default:
+          unreachable(reply);
+      }
+    }
+    return { kind: "moved" };
+  }
+
+  /** Nothing is called any more; what waits fails. */
+  stop(): void {
+    this.#stopped = true;
+    for (const search of this.#searches.values()) search.stop();
+  }
+
+  /** Null: it is being searched, or must be. */
+  #knownLeader(tablet: MappedTablet): ServerId | null {
+    if (this.#searches.size > 0 && this.#searches.has(tablet.tabletId)) return null;
+    return tablet.leader ?? this.#anyVoter(tablet);
+  }
+
+  /** Where the map names no leader, any replica may know it. */
+  #anyVoter({ replicas }: MappedTablet): ServerId | null {
+    const voters = replicas.filter(({ role }) => role === "voter");
+    return voters[this.#parts.random.below(Math.max(1, voters.length))]?.serverId ?? null;
+  }
+
+  #searchLeader(tablet: MappedTablet, track: CallTrack): Promise<SearchResult> {
+    if (track.isGivenUp) return Promise.reject(givenUp());
+    const search = this.#searches.get(tablet.tabletId) ?? this.#search(tablet, {});
+    return search.wait(track);
+  }
+
+  #attempt(
+    tablet: MappedTablet,
+    server: ServerId,
+    payload: Buffer,
+    deadlineMs: number,
+  ): Promise<Buffer | ChannelFailure | "superseded"> {
+    return new Promise((resolve, reject) => {
+      const startedMs = this.#parts.clock.monotonicMs();
+      const settle = (result: Buffer | ChannelFailure | "superseded"): void => {
+        this.#attempts.delete(attempt);
+        resolve(result);
+      };
+      const attempt: Attempt = { tablet, server, startedMs, settle };
+      this.#attempts.add(attempt);
+      if (!this.#sweepPlanned) this.#planSweep();
+      this.#parts.calls.call(server, payload, deadlineMs).then(settle, (failure: unknown) => {
+        if (failure instanceof ChannelFailure) {
+          settle(failure);
+          return;
+        }
+        this.#attempts.delete(attempt);
+        reject(failure as Error);
+      });
+    });
+  }
+
+  /** Throws what is final for the call. */
+  #afterFailure(
+    tablet: MappedTablet,
+    server: ServerId,
+    failure: ChannelFailure,
+    track: CallTrack,
+  ): void {
+    if (failure.sent === "maybe") track.stray();
+    switch (failure.reason) {
+      case "deadline":
+        throw deadlinePassed(`tablet ${tablet.tabletId}`);
+      case "overloaded":
+        throw new DatabaseError({
+          code: "THROTTLED",
+          detail: `Too many calls to ${this.#parts.servers.nameOf(server)} are waiting.`,
+          retryAfterMs: 100,
+        });
+      case "refused":
+      case "broken":
+      case "closed":
+      case "rejected":
+        if (this.#stopped) throw givenUp();
+        this.#parts.metrics.redirected.unreachable.inc();
+        this.#lostLeader(tablet, server, {});
+        break;
+      default:
+        unreachable(failure.reason);
+    }
+  }
+
+  /** Gives the hops so far. */
+  #afterNotLeader(
+    tablet: MappedTablet,
+    server: ServerId,
+    reply: Extract<RowReply, { kind: "not-leader" }>,
+    hops: number,
+  ): number {
+    const { cache, clock, metrics, servers } = this.#parts;
+    metrics.redirected.notLeader.inc();
+    cache.learnDescriptor(reply.descriptor, clock.monotonicMs());
+    const { leader } = reply;
+    const isUsable = leader !== null && leader !== server && servers.get(leader) !== undefined;
+    if (isUsable && hops < HOPS_MAX) {
+      if (tablet.leader === server || tablet.leader === null) cache.learnLeader(tablet, leader);
+      return hops + 1;
+    }
+    const isUnknown = leader !== null && servers.get(leader) === undefined;
+    this.#lostLeader(tablet, server, { mapIsWrong: isUnknown });
+    return 0;
+  }
+
+  async #afterWrongRange(
+    tablet: MappedTablet,
+    reply: Extract<RowReply, { kind: "wrong-range" }>,
+    track: CallTrack,
+  ): Promise<void> {
+    const { cache, clock, metrics } = this.#parts;
+    metrics.redirected.wrongRange.inc();
+    for (const each of reply.descriptors) cache.learnDescriptor(each, clock.monotonicMs());
+    if (tablet.state === "replaced") return;
+    // The server and the map agree with each other and not with the call, or the server lags behind.
+    cache.doubt(tablet);
+    if (clock.monotonicMs() + NO_NEWS_PAUSE_MS >= track.deadlineMs) {
+      throw deadlinePassed(`the range of tablet ${tablet.tabletId}`);
+    }
+    await delay(clock, NO_NEWS_PAUSE_MS);
+  }
+
+  /** The server does not lead the tablet, or cannot be reached. Others may have found that out before. */
+  #lostLeader(
+    tablet: MappedTablet,
+    server: ServerId,
+    begin: { readonly mapIsWrong?: boolean; readonly sinceMs?: number },
+  ): void {
+    if (tablet.leader !== server && tablet.leader !== null) return;
+    this.#parts.cache.learnLeader(tablet, null);
+    const running = this.#searches.get(tablet.tabletId);
+    if (running === undefined) this.#search(tablet, begin);
+    else if (begin.mapIsWrong === true) running.mapIsWrong();
+  }
+
+  #search(
+    tablet: MappedTablet,
+    begin: { readonly mapIsWrong?: boolean; readonly sinceMs?: number },
+  ): LeaderSearch {
+    const { clock, metrics } = this.#parts;
+    const { tabletId } = tablet;
+    const { mapIsWrong = false, sinceMs = clock.monotonicMs() } = begin;
+    const search = new LeaderSearch(this.#parts, tablet, { sinceMs, mapIsWrong }, () => {
+      this.#searches.delete(tabletId);
+    });
+    this.#searches.set(tabletId, search);
+    metrics.searches.inc();
+    void search.run();
+    return search;
+  }
+
+  #planSweep(): void {
+    this.#sweepPlanned = true;
+    const { clock, limits } = this.#parts;
+    clock.after(limits.suspectAfterMs / 2, () => {
+      this.#sweepPlanned = false;
+      if (this.#stopped) return;
+      this.#sweep(clock.monotonicMs() - limits.suspectAfterMs);
+      if (this.#attempts.size > 0) this.#planSweep();
+    });
+  }
+
+  #sweep(beforeMs: number): void {
+    for (const attempt of this.#attempts) {
+      if (attempt.startedMs > beforeMs) break;
+      const { tabletId } = attempt.tablet;
+      if (this.#suspected.has(tabletId) || this.#searches.has(tabletId)) continue;
+      this.#suspected.add(tabletId);
+      void this.#askOthers(attempt).then(() => this.#suspected.delete(tabletId));
+    }
+  }
+
+  /** Q3. */
+  async #askOthers({ tablet, server, startedMs }: Attempt): Promise<void> {
+    const { cache, clock, limits, metrics, servers } = this.#parts;
+    const answers = await askReplicas(this.#parts, tablet, server, limits.probeMs);
+    if (this.#stopped || this.#searches.has(tablet.tabletId)) return;
+    let follows: ServerId | null = null;
+    let knowsNone = false;
+    for (const [other, answer] of answers) {
+      if (answer.kind === "leads") follows = other;
+      if (answer.kind !== "leads" && answer.kind !== "follows") continue;
+      for (const each of answer.descriptors) cache.learnDescriptor(each, clock.monotonicMs());
+      if (answer.kind !== "follows") continue;
+      if (answer.leader === server) return;
+      if (answer.leader === null) knowsNone = true;
+    }
+    follows ??= slowLeader(answers);
+    if (follows === null && !knowsNone) return;
+    metrics.superseded.inc();
+    if (tablet.leader === server || tablet.leader === null) {
+      const isUsable = follows !== null && servers.get(follows) !== undefined;
+      if (isUsable) cache.learnLeader(tablet, must(follows, "a leader"));
+      else this.#lostLeader(tablet, server, { sinceMs: startedMs });
+    }
+    for (const attempt of this.#attempts) {
+      const isOfLost = attempt.tablet.tabletId === tablet.tabletId && attempt.server === server;
+      if (isOfLost) attempt.settle("superseded");
+    }
+  }
+}
+
+function decodedOrNull(payload: Buffer): RowReply | null {
+  try {
+    return decodeRowReply(payload);
+  } catch (error) {
+    if (error instanceof MalformedFrameError) return null;
+    throw error;
+  }
+}
+
+function givenUp(): DatabaseError {
+  return new DatabaseError({ code: "UNAVAILABLE", detail: "The call was given up." });
+}
