@@ -1,5 +1,6 @@
 // Every kind of bad input gets its documented problem and changes nothing.
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { DatabaseError } from "@stele/shared/errors.ts";
 import { RestHarness } from "./testing/rest-harness.adapter.ts";
 import type { Answer } from "./testing/rest-harness.adapter.ts";
 
@@ -341,6 +342,22 @@ describe("query parameters and headers", () => {
       expectProblem(await rest.call("PUT", row, body, headers), 400, "INVALID_REQUEST");
     }
   });
+});
+
+test("a failed write says whether it may have happened, where the operation did not", async () => {
+  for (const [code, applied] of [
+    ["DEADLINE", "unknown"],
+    ["NO_QUORUM", "unknown"],
+    ["THROTTLED", "no"],
+    ["ROW_TOO_LARGE", "no"],
+  ] as const) {
+    rest.operations.before = () => Promise.reject(new DatabaseError({ code, detail: "a fault" }));
+    const write = await rest.call("PUT", row, { columns: { "d:a": "2" } });
+    const read = await rest.call("GET", row);
+    rest.operations.before = () => Promise.resolve();
+    expect(write.json.applied, code).toBe(applied);
+    expect(Object.keys(read.json)).not.toContain("applied");
+  }
 });
 
 test("an unexpected failure is 500 without its reason, and is logged with it", async () => {

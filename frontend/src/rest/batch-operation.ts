@@ -17,6 +17,7 @@ import { PATCH_MEMBERS, parsePatch } from "./patch-body.ts";
 import { operationProblem } from "./problem-json.ts";
 import { ROW_MEMBERS, parseRowCells } from "./row-body.ts";
 import { checkedKey } from "./row-path.ts";
+import { completed } from "./steps.ts";
 import { renderPatched, replacing, rowWrite } from "./rows.ts";
 
 type JsonObject = Readonly<Record<string, unknown>>;
@@ -123,11 +124,15 @@ function writeOf(
   switch (kind) {
     case "put":
       onlyMembers(body, PUT_MEMBERS, pointer);
-      return rowWrite(keyOf(body, pointer), conditions, replacing(parseRowCells(body, pointer)));
+      return rowWrite(
+        keyOf(body, pointer),
+        conditions,
+        replacing(completed(parseRowCells(body, pointer))),
+      );
     case "patch":
       onlyMembers(body, PATCH_OPERATION_MEMBERS, pointer);
       return {
-        ...parsePatch(body, pointer),
+        ...completed(parsePatch(body, pointer)),
         key: keyOf(body, pointer),
         conditions,
         idempotency: null,

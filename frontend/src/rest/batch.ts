@@ -21,6 +21,7 @@ import {
 } from "./invalid-input.ts";
 import { DEFAULT_MAX_FAILURES, LIMITS, ROW_TIMEOUT_MS } from "./limits.ts";
 import { bodyTypeOf } from "./media-types.ts";
+import { writeError } from "./problem-json.ts";
 import type { QueryParameters } from "./query-parameters.ts";
 import { freshnessHeaders } from "./reply-writer.ts";
 import { limitsOf, queryOf, timeoutOf } from "./rest-context.ts";
@@ -142,7 +143,7 @@ function renderResults(
   const texts = operations.map((operation) => {
     if (operation.kind === "refused") return fail(operation.error);
     const outcome = sent.next().value as WriteOutcome;
-    if (outcome.kind === "failed") return fail({ applied: "unknown", ...outcome.error });
+    if (outcome.kind === "failed") return fail(writeError(outcome.error));
     return renderDone(operation.kind, operation.write as RowWrite, outcome.result);
   });
   return { texts, failed };

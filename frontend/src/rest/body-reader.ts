@@ -134,6 +134,11 @@ export function announcesBody(raw: IncomingMessage): boolean {
   return raw.headers["transfer-encoding"] !== undefined;
 }
 
+/** Whether the body is large, or may be: what is made of it is to be made in turns. */
+export function isLargeBody(raw: IncomingMessage): boolean {
+  return Number(raw.headers["content-length"] ?? Infinity) > LARGE_BYTES;
+}
+
 /** Takes the rest of a body off the wire and forgets it; beyond `maxBytes`, cuts the connection. */
 export function drain(raw: IncomingMessage, maxBytes = DRAIN_BYTES): void {
   let drained = 0;

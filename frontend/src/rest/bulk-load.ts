@@ -17,7 +17,7 @@ import { LoadWindow } from "./load-window.ts";
 import { parseLoadLine } from "./load-line.ts";
 import type { LoadLine } from "./load-line.ts";
 import { lineBatches } from "./ndjson-in.ts";
-import { expectedError } from "./problem-json.ts";
+import { expectedError, writeError } from "./problem-json.ts";
 import type { CallLimits } from "../operations.ts";
 import { RequestLimits } from "./request-limits.ts";
 import type { RestContext } from "./rest-context.ts";
@@ -78,7 +78,7 @@ class Load {
       },
       decided: (line, outcome) => {
         if (outcome.kind === "done") this.report.lineDone(line);
-        else this.#failLine(line, { applied: "unknown", ...outcome.error });
+        else this.#failLine(line, writeError(outcome.error));
       },
       failed: (error) => {
         this.#failure ??= { kind: "refusal", error };

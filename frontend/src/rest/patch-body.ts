@@ -10,6 +10,7 @@ import { int64Of, parseVersion } from "./decimal.ts";
 import { at, invalidBody, listOf, nameOfType, objectOf, onlyMembers } from "./invalid-input.ts";
 import type { Pointer } from "./invalid-input.ts";
 import { parsePredicate } from "./predicate-body.ts";
+import type { Steps } from "./steps.ts";
 import { DistinctColumns, addCells, parseTimestamp } from "./row-body.ts";
 
 type JsonObject = Readonly<Record<string, unknown>>;
@@ -25,36 +26,36 @@ export interface Patch {
   readonly otherwise: readonly Mutation[];
 }
 
-export function parsePatchBody(body: unknown): Patch {
+export function* parsePatchBody(body: unknown): Steps<Patch> {
   const patch = objectOf(body, null);
   onlyMembers(patch, PATCH_MEMBERS, null);
-  return parsePatch(patch, null);
+  return yield* parsePatch(patch, null);
 }
 
 /** `patch`: an object whose member names were checked. */
-export function parsePatch(patch: JsonObject, pointer: Pointer): Patch {
+export function* parsePatch(patch: JsonObject, pointer: Pointer): Steps<Patch> {
   const predicate = patch.if === undefined ? null : parsePredicate(patch.if, at(pointer, "if"));
-  const mutations = parseMutations(patch, pointer);
-  const otherwise = parseOtherwise(patch, pointer);
+  const mutations = yield* parseMutations(patch, pointer);
+  const otherwise = yield* parseOtherwise(patch, pointer);
   if (mutations.length + otherwise.length === 0) {
     throw invalidBody(pointer, "the patch has no mutation");
   }
   return { predicate, mutations, otherwise };
 }
 
-function parseOtherwise(patch: JsonObject, pointer: Pointer): readonly Mutation[] {
+function* parseOtherwise(patch: JsonObject, pointer: Pointer): Steps<readonly Mutation[]> {
   if (patch.else === undefined) return [];
   const place = at(pointer, "else");
   if (patch.if === undefined) throw invalidBody(place, "needs an if");
   const otherwise = objectOf(patch.else, place);
   onlyMembers(otherwise, MUTATION_MEMBERS, place);
-  return parseMutations(otherwise, place);
+  return yield* parseMutations(otherwise, place);
 }
 
-function parseMutations(object: JsonObject, pointer: Pointer): readonly Mutation[] {
+function* parseMutations(object: JsonObject, pointer: Pointer): Steps<readonly Mutation[]> {
   const mutations: Mutation[] = [];
   if (object.delete !== undefined) addDeletes(mutations, object.delete, at(pointer, "delete"));
-  addCells(mutations, object, pointer, "set");
+  yield* addCells(mutations, object, pointer, "set");
   const timestamp = parseTimestamp(object, pointer);
   if (object.increment !== undefined) {
     addIncrements(mutations, object.increment, timestamp, at(pointer, "increment"));

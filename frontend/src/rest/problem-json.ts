@@ -25,6 +25,15 @@ export function operationProblem(body: DatabaseErrorBody): Problem {
   return { status, code: body.code, detail: body.detail, retryable, ...extensions(body) };
 }
 
+/**
+ * The error of a write, which says whether the write was applied. Where the operation did not say, a
+ * refusal (4xx) means no; whatever else may mean yes.
+ */
+export function writeError(body: DatabaseErrorBody): DatabaseErrorBody {
+  if (body.applied !== undefined) return body;
+  return { ...body, applied: ERROR_KINDS[body.code].status < 500 ? "no" : "unknown" };
+}
+
 /** Null: the error does not ask for a pause. */
 export function retryAfterMs(body: DatabaseErrorBody): number | null {
   const { status } = ERROR_KINDS[body.code];

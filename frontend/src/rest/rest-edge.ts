@@ -14,7 +14,7 @@ import { answerPreflight, isPreflight } from "./cors.ts";
 import { HostCheck, isLoopback } from "./host-check.ts";
 import { invalidInput } from "./invalid-input.ts";
 import { LIMITS } from "./limits.ts";
-import { expectedError } from "./problem-json.ts";
+import { expectedError, writeError } from "./problem-json.ts";
 import type { RestConfig } from "./rest-config.ts";
 import type { Handler, RestContext } from "./rest-context.ts";
 import { reportUnexpected } from "./unexpected-error.ts";
@@ -87,9 +87,8 @@ export class RestEdge {
       reply.raw.destroy();
       return;
     }
-    const applied = expected === null ? "unknown" : "no";
-    const body = expected ?? { code: "INTERNAL", detail: "the server failed; its log says more" };
-    this.#refuseWith(reply, effect === "write" ? { applied, ...body } : body);
+    const body = expected ?? INTERNAL;
+    this.#refuseWith(reply, effect === "write" ? writeError(body) : body);
   }
 
   #refuseWith(reply: FastifyReply, body: DatabaseErrorBody): void {
@@ -98,6 +97,11 @@ export class RestEdge {
     this.#context.replies.problem(reply, body);
   }
 }
+
+const INTERNAL: DatabaseErrorBody = {
+  code: "INTERNAL",
+  detail: "the server failed; its log says more",
+};
 
 /** Only `100-continue` is met, by the HTTP layer itself. */
 function refuseExpectation(expect: string | undefined): void {

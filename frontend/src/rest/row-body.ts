@@ -8,6 +8,7 @@ import { parseBytes, parseValue } from "./bytes-json.ts";
 import { parseColumnMember } from "./column-body.ts";
 import { columnIdentity } from "./column-name.ts";
 import { parseVersion } from "./decimal.ts";
+import type { Steps } from "./steps.ts";
 import { at, invalidBody, listOf, objectOf, onlyMembers } from "./invalid-input.ts";
 import type { Pointer } from "./invalid-input.ts";
 
@@ -22,29 +23,31 @@ export const ROW_MEMBERS: ReadonlySet<string> = new Set([
   "timestamp",
 ]);
 
+const COLUMNS_A_STEP = 512;
+
 const CELL_MEMBERS: ReadonlySet<string> = new Set(["value", "timestamp"]);
 
 /**
  * The cells that a row's body sets, at least one, in order. `key`: the row that is written, which the
  * body may repeat.
  */
-export function parseRowBody(body: unknown, key: Buffer): readonly Mutation[] {
+export function* parseRowBody(body: unknown, key: Buffer): Steps<readonly Mutation[]> {
   const row = objectOf(body, null);
   onlyMembers(row, ROW_MEMBERS, null);
   if (row.key !== undefined && !parseBytes(row.key, at(null, "key")).equals(key)) {
     throw invalidBody(at(null, "key"), "is not the key of the path");
   }
-  return parseRowCells(row, null);
+  return yield* parseRowCells(row, null);
 }
 
 /** The cells of a row whose other members were checked. */
-export function parseRowCells(row: JsonObject, pointer: Pointer): readonly Mutation[] {
+export function* parseRowCells(row: JsonObject, pointer: Pointer): Steps<readonly Mutation[]> {
   if (row.version !== undefined) parseVersion(row.version, at(pointer, "version"));
   if (row.found !== undefined && row.found !== true) {
     throw invalidBody(at(pointer, "found"), "must be true: a row that was not found has no cells");
   }
   const mutations: Mutation[] = [];
-  addCells(mutations, row, pointer, "columns");
+  yield* addCells(mutations, row, pointer, "columns");
   if (mutations.length === 0) {
     throw invalidBody(pointer, "the row has no cell: give columns or cells");
   }
@@ -54,19 +57,24 @@ export function parseRowCells(row: JsonObject, pointer: Pointer): readonly Mutat
 /**
  * Adds what `columns` (or `set`, as PATCH calls it), `cells` and `timestamp` of one object say.
  */
-export function addCells(
+export function* addCells(
   mutations: Mutation[],
   object: JsonObject,
   pointer: Pointer,
   newest: "columns" | "set",
-): void {
+): Steps<void> {
   const timestamp = parseTimestamp(object, pointer);
   const columns = object[newest];
   if (columns !== undefined) {
-    addNewest(mutations, objectOf(columns, at(pointer, newest)), timestamp, at(pointer, newest));
+    yield* addNewest(
+      mutations,
+      objectOf(columns, at(pointer, newest)),
+      timestamp,
+      at(pointer, newest),
+    );
   }
   if (object.cells !== undefined) {
-    addVersions(mutations, objectOf(object.cells, at(pointer, "cells")), timestamp, pointer);
+    yield* addVersions(mutations, objectOf(object.cells, at(pointer, "cells")), timestamp, pointer);
   }
 }
 
@@ -75,43 +83,44 @@ export function parseTimestamp(object: JsonObject, pointer: Pointer): Version | 
   return parseVersion(object.timestamp, at(pointer, "timestamp"));
 }
 
-function addNewest(
+function* addNewest(
   mutations: Mutation[],
   columns: JsonObject,
   timestamp: Version | null,
   pointer: Pointer,
-): void {
+): Steps<void> {
   const distinct = new DistinctColumns(pointer);
   for (const name in columns) {
     const column = parseColumnMember(name, pointer);
     distinct.add(name, column);
     const { value, int64 } = parseValue(columns[name], at(pointer, name));
     mutations.push({ kind: "set", column, value, int64, timestamp });
+    if (mutations.length % COLUMNS_A_STEP === 0) yield;
   }
 }
 
-function addVersions(
+function* addVersions(
   mutations: Mutation[],
   columns: JsonObject,
   timestamp: Version | null,
   parent: Pointer,
-): void {
+): Steps<void> {
   const pointer = at(parent, "cells");
   const distinct = new DistinctColumns(pointer);
   for (const name in columns) {
     const column = parseColumnMember(name, pointer);
     distinct.add(name, column);
-    addColumnVersions(mutations, column, columns[name], timestamp, at(pointer, name));
+    yield* addColumnVersions(mutations, column, columns[name], timestamp, at(pointer, name));
   }
 }
 
-function addColumnVersions(
+function* addColumnVersions(
   mutations: Mutation[],
   column: Column,
   list: unknown,
   rowTimestamp: Version | null,
   pointer: Pointer,
-): void {
+): Steps<void> {
   const cells = listOf(list, pointer);
   if (cells.length === 0) throw invalidBody(pointer, "must hold at least one cell");
   const seen = new Set<Version | null>();
@@ -124,6 +133,7 @@ function addColumnVersions(
     if (seen.has(timestamp)) throw invalidBody(place, "has the timestamp of an earlier cell");
     seen.add(timestamp);
     mutations.push({ kind: "set", column, value, int64, timestamp });
+    if (mutations.length % COLUMNS_A_STEP === 0) yield;
   }
 }
 

@@ -6,6 +6,7 @@ import { DatabaseError } from "@stele/shared/errors.ts";
 import type { Version } from "@stele/shared/ids.ts";
 import type { Conditions, Mutation, RowWrite, WriteResult } from "@stele/shared/row-operations.ts";
 import type { CallLimits, ServedBy } from "../operations.ts";
+import { isLargeBody } from "./body-reader.ts";
 import { renderBytes, renderValue } from "./bytes-json.ts";
 import { renderColumn } from "./column-name.ts";
 import { namesVersion, parseConditions } from "./conditions.ts";
@@ -29,7 +30,10 @@ import { parseRowBody } from "./row-body.ts";
 import { renderRow } from "./row-json.ts";
 import { keyOf, tableOf } from "./row-path.ts";
 import { isLargeRow, rowPieces } from "./row-pieces.ts";
+import { completed, completedInTurns } from "./steps.ts";
+import type { Steps } from "./steps.ts";
 import { streamText } from "./text-stream.ts";
+import { TurnTaker } from "./turn-taker.ts";
 
 const PATH = "/v1/tables/{table}/rows/{key}";
 const READ_QUERY: ReadonlySet<string> = new Set([
@@ -145,12 +149,14 @@ interface Written {
 
 interface RowBodyCall {
   /** The write that a body means, without its Idempotency-Key. */
-  readonly writeOf: (body: unknown, key: Buffer, conditions: Conditions) => RowWrite;
+  readonly writeOf: (body: unknown, key: Buffer, conditions: Conditions) => Steps<RowWrite>;
   readonly reply: (context: RestContext, reply: FastifyReply, written: Written) => void;
 }
 
 const putRow: RowBodyCall = {
-  writeOf: (body, key, conditions) => rowWrite(key, conditions, replacing(parseRowBody(body, key))),
+  writeOf: function* (body, key, conditions) {
+    return rowWrite(key, conditions, replacing(yield* parseRowBody(body, key)));
+  },
   reply: (context, reply, { key, result, servedBy }) => {
     const status = result.createdRow ? 201 : 200;
     context.replies.json(
@@ -163,19 +169,17 @@ const putRow: RowBodyCall = {
 };
 
 const postRow: RowBodyCall = {
-  writeOf: (body, key, conditions) =>
-    rowWrite(key, { ...conditions, absent: true }, parseRowBody(body, key)),
+  writeOf: function* (body, key, conditions) {
+    return rowWrite(key, { ...conditions, absent: true }, yield* parseRowBody(body, key));
+  },
   reply: (context, reply, { key, result, servedBy }) =>
     context.replies.json(reply, 201, renderWritten(key, result), writtenHeaders(result, servedBy)),
 };
 
 const patchRow: RowBodyCall = {
-  writeOf: (body, key, conditions) => ({
-    ...parsePatchBody(body),
-    key,
-    conditions,
-    idempotency: null,
-  }),
+  writeOf: function* (body, key, conditions) {
+    return { ...(yield* parsePatchBody(body)), key, conditions, idempotency: null };
+  },
   reply: (context, reply, { key, result, servedBy }) =>
     context.replies.json(reply, 200, renderPatched(key, result), writtenHeaders(result, servedBy)),
 };
@@ -189,7 +193,11 @@ function writer(context: RestContext, method: WriteMethod, call: RowBodyCall): H
     const conditions = parseConditions(request.raw.headers);
     const idempotencyKey = idempotencyKeyOf(request.raw.headers);
     const body = await context.bodies.json(request, reply, limits);
-    const write = withIdempotency(call.writeOf(body, key, conditions), method, idempotencyKey);
+    const steps = call.writeOf(body, key, conditions);
+    const parsed = isLargeBody(request.raw)
+      ? await completedInTurns(steps, new TurnTaker(context.clock))
+      : completed(steps);
+    const write = withIdempotency(parsed, method, idempotencyKey);
     const { result, servedBy } = await context.rows.write(table, write, limits);
     call.reply(context, reply, { key, result, servedBy });
   };

@@ -1,6 +1,7 @@
 // The bodies of the data path are checked by hand; the published schemas must agree.
 import fc from "fast-check";
 import { expect, test } from "vitest";
+import { completed } from "./steps.ts";
 import { DatabaseError } from "@stele/shared/errors.ts";
 import { parsePatchBody } from "./patch-body.ts";
 import { parseRowBody } from "./row-body.ts";
@@ -81,8 +82,13 @@ function isTaken(parse: () => unknown): boolean {
 }
 
 const calls = [
-  ["rows", rowBody, (body: unknown) => parseRowBody(body, Buffer.from("k")), rowBodySchema],
-  ["patches", patchBody, parsePatchBody, patchBodySchema],
+  [
+    "rows",
+    rowBody,
+    (body: unknown) => completed(parseRowBody(body, Buffer.from("k"))),
+    rowBodySchema,
+  ],
+  ["patches", patchBody, (body: unknown) => completed(parsePatchBody(body)), patchBodySchema],
 ] as const;
 
 test.each(calls)("%s that are good are taken by check and schema", (_name, good, parse, schema) => {

@@ -69,6 +69,8 @@ describe("tables", () => {
     [{ name: "bad", families: { d: { maxVersions: 0 } } }, "/families/d/maxVersions"],
     [{ name: "bad", families: { d: { maxAgeSeconds: 5 } } }, "/families/d/maxAgeSeconds"],
     [{ name: "bad", families: { d: { all: [] } } }, "/families/d/all"],
+    [JSON.parse('{"name":"bad","__proto__":{}}'), "/__proto__"],
+    [JSON.parse('{"name":"bad","families":{"d":{"__proto__":1}}}'), "/families/d/__proto__"],
     [{ name: "bad", partitioning: "hash", tablets: 8 }, "/partitioning"],
     [{ name: "bad", replicas: 2 }, "/replicas"],
     [{ name: "bad", splitKeys: ["a", { b64: "YQ" }] }, "/splitKeys"],
