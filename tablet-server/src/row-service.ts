@@ -3,26 +3,19 @@
  *
  * Y1. Every call is answered once: by its result, by a redirection, or by an error; a call whose deadline passed is
  *     answered without being served.
- * Y2. All reads of a turn that need no quorum round share one read of the store.
- * Y3. What a malformed call asks for is not guessed: it is INVALID_REQUEST.
+ * Y2. What a malformed call asks for is not guessed: it is INVALID_REQUEST, and nothing of it is done.
  */
 import { MalformedFrameError } from "@stele/shared/bytes/malformed-frame-error.ts";
-import { StoreReadError } from "@stele/shared/checkpoint-store/checkpoint-store.ts";
-import type { Clock } from "@stele/shared/clock.ts";
-import { DatabaseError, type DatabaseErrorBody } from "@stele/shared/errors.ts";
-import type { CallHandler, IncomingCall } from "@stele/shared/rpc/channel-contract.ts";
-import {
-  decodeRowCall,
-  type ReadCall,
-  type RowCall,
-  type ScanCall,
-  type WriteCall,
-} from "@stele/shared/wire/row-calls.ts";
-import { encodeRowReply, type RowReply } from "@stele/shared/wire/row-replies.ts";
 import type { CheckpointStore } from "@stele/shared/checkpoint-store/checkpoint-store.ts";
-import { CorruptRecordError } from "./storage/corrupt-record-error.ts";
-import { prepareProjection, type RowProjection } from "./tablet/row-projection.ts";
-import { readRows, scanRows } from "./tablet/tablet-reads.ts";
+import type { Clock } from "@stele/shared/clock.ts";
+import type { DatabaseErrorBody } from "@stele/shared/errors.ts";
+import type { CallHandler, IncomingCall } from "@stele/shared/rpc/channel-contract.ts";
+import { decodeRowCall, type RowCall, type WriteCall } from "@stele/shared/wire/row-calls.ts";
+import { keysOf } from "./call-keys.ts";
+import { RowAnswers } from "./row-answers.ts";
+import type { RowCounters } from "./row-counters.ts";
+import { DEADLINE_PASSED, RowReads } from "./row-reads.ts";
+import { RowLoader } from "./tablet/row-loader.ts";
 import type { Tablet } from "./tablet/tablet.ts";
 import { WriteCallProgress } from "./tablet/write-call.ts";
 import type { TabletSet } from "./tablet-set.ts";
@@ -36,9 +29,18 @@ export interface RowServiceParts {
 
 export class RowService implements CallHandler {
   readonly #parts: RowServiceParts;
+  readonly #answers = new RowAnswers();
+  readonly #reads: RowReads;
 
   constructor(parts: RowServiceParts) {
     this.#parts = parts;
+    const { clock, failed, store } = parts;
+    const loader = new RowLoader(store, failed);
+    this.#reads = new RowReads({ store, loader, clock, answers: this.#answers, failed });
+  }
+
+  get counters(): Readonly<RowCounters> {
+    return this.#answers.counters;
   }
 
   handle(calls: readonly IncomingCall[]): void {
@@ -46,122 +48,77 @@ export class RowService implements CallHandler {
   }
 
   #serve(incoming: IncomingCall): void {
+    const answers = this.#answers;
     const call = this.#decode(incoming);
     if (call === null) return;
     const tablet = this.#parts.tablets.tablet(call.tabletId);
-    if (tablet === null) {
-      answer(incoming, { kind: "not-here" });
-      return;
+    if (tablet === null) answers.answer(incoming, { kind: "not-here" });
+    else if (this.#parts.clock.monotonicMs() >= incoming.deadlineMs) {
+      answers.error(incoming, deadlinePassed(call));
+    } else {
+      const refusal = tablet.refuses(call.generation, keysOf(call));
+      if (refusal !== null) answers.answer(incoming, refusal);
+      else if (call.kind === "write") this.#write(tablet, call, incoming);
+      else this.#reads.serve(tablet, call, incoming);
     }
-    if (this.#parts.clock.monotonicMs() >= incoming.deadlineMs) {
-      answerError(incoming, deadlinePassed(call));
-      return;
-    }
-    const refusal = tablet.refuses(call.generation, keysOf(call));
-    if (refusal !== null) answer(incoming, refusal);
-    else if (call.kind === "write") this.#write(tablet, call, incoming);
-    else this.#read(tablet, call, incoming);
   }
 
   #decode(incoming: IncomingCall): RowCall | null {
     try {
-      return decodeRowCall(incoming.payload);
+      const call = decodeRowCall(incoming.payload);
+      this.#count(call, incoming.payload.length);
+      const isEmpty =
+        (call.kind === "write" && call.writes.length === 0) ||
+        (call.kind === "read" && call.keys.length === 0) ||
+        (call.kind === "scan" && call.scan.limit === 0);
+      if (isEmpty) throw new MalformedFrameError(`a ${call.kind} call without a row`);
+      return call;
     } catch (error) {
       if (!(error instanceof MalformedFrameError)) throw error;
-      answerError(incoming, { code: "INVALID_REQUEST", detail: error.message, applied: "no" });
+      const detail = error.message;
+      this.#answers.error(incoming, { code: "INVALID_REQUEST", detail, applied: "no" });
       return null;
     }
   }
 
+  #count(call: RowCall, bytes: number): void {
+    const { counters } = this.#answers;
+    counters.bytesIn += bytes;
+    if (call.kind === "read") counters.readCalls++;
+    else if (call.kind === "scan") counters.scanCalls++;
+    else {
+      counters.writeCalls++;
+      counters.rowsWritten += call.writes.length;
+    }
+  }
+
   #write(tablet: Tablet, call: WriteCall, incoming: IncomingCall): void {
-    tablet.whenWritable(() => {
-      const { writes } = tablet;
-      if (writes === null) {
-        answer(incoming, tablet.notLeader());
-        return;
-      }
-      const overload = writes.overload();
-      if (overload !== null) {
-        answerError(incoming, overload);
-        return;
-      }
-      const progress = new WriteCallProgress(call, incoming.deadlineMs, {
-        written: (outcomes) =>
-          answer(incoming, { kind: "written", servedBy: tablet.servedBy(), outcomes }),
-        redirected: (redirect) => answer(incoming, redirect),
-      });
-      writes.submit(progress, incoming.payload.length);
+    const answers = this.#answers;
+    const taken = tablet.whenWritable(() => this.#submit(tablet, call, incoming));
+    if (taken) return;
+    const detail = `Tablet ${call.tabletId} has just got its leader, and many writes wait for it.`;
+    const error = { code: "THROTTLED", detail, applied: "no", retryAfterMs: 100 } as const;
+    answers.error(incoming, error);
+  }
+
+  #submit(tablet: Tablet, call: WriteCall, incoming: IncomingCall): void {
+    const answers = this.#answers;
+    const { writes } = tablet;
+    // The tablet may have changed while the call waited.
+    const refusal = tablet.refuses(call.generation, keysOf(call));
+    if (refusal !== null || writes === null) {
+      answers.answer(incoming, refusal ?? tablet.notLeader());
+      return;
+    }
+    const progress = new WriteCallProgress(call, incoming.deadlineMs, {
+      written: (outcomes) =>
+        answers.answer(incoming, { kind: "written", servedBy: tablet.servedBy(), outcomes }),
+      redirected: (redirect) => answers.answer(incoming, redirect),
     });
+    writes.submit(call, progress, incoming.payload.length);
   }
-
-  #read(tablet: Tablet, call: ReadCall | ScanCall, incoming: IncomingCall): void {
-    const asked = call.kind === "read" ? call.projection : call.scan.projection;
-    const prepared = prepareProjection(asked, tablet.state.schema);
-    if (prepared.kind === "refused") {
-      answerError(incoming, prepared.error);
-      return;
-    }
-    void this.#readNow(tablet, call, prepared.projection, incoming).catch(this.#parts.failed);
-  }
-
-  async #readNow(
-    tablet: Tablet,
-    call: ReadCall | ScanCall,
-    projection: RowProjection,
-    incoming: IncomingCall,
-  ): Promise<void> {
-    const term = tablet.servingTerm;
-    if (!tablet.group.holdsLease() && (await tablet.group.readBarrier()) === "not-leader") {
-      answer(incoming, tablet.notLeader());
-      return;
-    }
-    const { store } = this.#parts;
-    const servedBy = () => tablet.servedBy();
-    let parts: Buffer[];
-    try {
-      parts =
-        call.kind === "read"
-          ? await readRows(store, tablet.state, call, projection, servedBy)
-          : await scanRows(store, tablet.state, call.scan, projection, servedBy);
-    } catch (error) {
-      if (error instanceof CorruptRecordError || error instanceof StoreReadError) {
-        // Another replica has the row undamaged: this one steps aside and is rebuilt.
-        tablet.damaged(error);
-        answer(incoming, tablet.notLeader());
-        return;
-      }
-      if (!(error instanceof DatabaseError)) throw error;
-      answerError(incoming, error.body);
-      return;
-    }
-    // The leadership may have ended while the rows were read, and their spaces with it.
-    if (tablet.servingTerm !== term || term === null) answer(incoming, tablet.notLeader());
-    else incoming.reply(...parts);
-  }
-}
-
-function keysOf(call: RowCall): readonly Buffer[] {
-  switch (call.kind) {
-    case "write":
-      return call.writes.map(({ write }) => write.key);
-    case "read":
-      return call.keys;
-    case "scan":
-      return [];
-  }
-}
-
-function answer(incoming: IncomingCall, reply: RowReply): void {
-  incoming.reply(encodeRowReply(reply));
-}
-
-function answerError(incoming: IncomingCall, error: DatabaseErrorBody): void {
-  answer(incoming, { kind: "failed", error });
 }
 
 function deadlinePassed(call: RowCall): DatabaseErrorBody {
-  const detail = "The deadline passed before the tablet server could begin.";
-  return call.kind === "write"
-    ? { code: "DEADLINE", detail, applied: "no" }
-    : { code: "DEADLINE", detail };
+  return call.kind === "write" ? { ...DEADLINE_PASSED, applied: "no" } : DEADLINE_PASSED;
 }

@@ -9,7 +9,7 @@ import type { RowWrite } from "@stele/shared/row-operations.ts";
 import type { TableSchema } from "@stele/shared/tablet-descriptor.ts";
 import { decodeRowReply, encodeRowReply } from "@stele/shared/wire/row-replies.ts";
 import type { ServedBy } from "@stele/shared/wire/served-by.ts";
-import { applyEffect } from "../tablet/effects.ts";
+import { applyEffect } from "../tablet/testing/apply-effect.ts";
 import { evaluateWrite } from "../tablet/evaluate-write.ts";
 import { ProjectedRows } from "../tablet/projected-rows.ts";
 import { prepareProjection } from "../tablet/row-projection.ts";

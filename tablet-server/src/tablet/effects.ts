@@ -3,12 +3,12 @@
  * clock, no schema and no condition, and gives the same record on every replica.
  *
  * E1. Timestamps are absolute, families are numbers, and what a maximum of versions drops is stated.
- * E2. `applyEffect` on the record that a write was evaluated on gives exactly the record of its result.
+ * E2. Applied to the record that a write was evaluated on, its effect gives exactly the record of its result.
  * E3. `put-row` needs no read; it is chosen for small records, and where the changes would be no shorter.
  */
 import { unreachable } from "@stele/shared/assert.ts";
 import type { Version } from "@stele/shared/ids.ts";
-import { decodeRowRecord, encodeRowRecord } from "../storage/row-record.ts";
+import type { StoredRow } from "../storage/stored-row.ts";
 import { RowDraft } from "./row-draft.ts";
 
 /** One step on a row's cells, in order. */
@@ -46,28 +46,14 @@ export type RowEffect =
     }
   | { readonly kind: "delete-row"; readonly key: Buffer };
 
-/**
- * The row's record after the effect; null: there is none any more. Throws `CorruptRecordError` when the
- * current record must be read and is damaged.
- *
- * @param current the row's record; undefined: there is none
- */
-export function applyEffect(current: Buffer | undefined, effect: RowEffect): Buffer | null {
-  switch (effect.kind) {
-    case "put-row":
-      return effect.record;
-    case "delete-row":
-      return null;
-    case "change-row": {
-      const { key, version, changes } = effect;
-      const draft = new RowDraft(current === undefined ? null : decodeRowRecord(key, current));
-      for (const change of changes) applyChange(draft, change);
-      const row = draft.finish(version);
-      return row === null ? null : encodeRowRecord(key, row);
-    }
-    default:
-      return unreachable(effect);
-  }
+/** The row after the changes; null: no cell is left. */
+export function changedRow(
+  current: StoredRow | null,
+  { changes, version }: Extract<RowEffect, { kind: "change-row" }>,
+): StoredRow | null {
+  const draft = new RowDraft(current);
+  for (const change of changes) applyChange(draft, change);
+  return draft.finish(version);
 }
 
 /** Whether applying the effect needs the row's current record. */

@@ -1,6 +1,10 @@
 /**
  * One log entry of a tablet in the making: the effects of writes that were evaluated since the last one was
  * proposed, and who waits for it.
+ *
+ * J1. All of it was evaluated under one generation, which the entry names.
+ * J2. It stays below the 16 MiB of an entry: it takes a write beyond `MAX_ENTRY_BYTES` only as its first one, and
+ *     a single write is smaller by itself (evaluate-write.ts).
  */
 import type { Version } from "@stele/shared/ids.ts";
 import type { WriteOutcome, WriteResult } from "@stele/shared/row-operations.ts";
@@ -12,23 +16,42 @@ import type { RowLane } from "./row-lane.ts";
 import type { PendingWrite } from "./write-call.ts";
 
 const RESULT_BYTES = 64;
+const MAX_ENTRY_BYTES = 4 * 1024 * 1024;
+/** Applying an entry is one piece of work: so many rows take a few milliseconds. */
+const MAX_ENTRY_WRITES = 1000;
+
+/** A write as it goes into the log. */
+export interface LoggedWrite {
+  readonly lane: RowLane;
+  readonly pending: PendingWrite;
+  readonly version: Version;
+  readonly effect: RowEffect;
+  readonly result: WriteResult;
+  readonly idempotency: StoredIdempotency | null;
+}
 
 export class EntryBatch {
-  readonly effects: RowEffect[] = [];
-  readonly idempotency: StoredIdempotency[] = [];
-  /** Lanes whose row it changes, once an effect. */
-  readonly lanes: RowLane[] = [];
-  /** Writes that are done when the entry is applied. */
-  readonly writes: { readonly pending: PendingWrite; readonly result: WriteResult }[] = [];
+  readonly generation: number;
+  /** Writes that are done when the entry is applied; `lanes` and effects are those of the same place. */
+  readonly writes: LoggedWrite[] = [];
   /** Outcomes that were read from rows as this entry leaves them: they hold only if it takes effect. */
   readonly dependents: { readonly pending: PendingWrite; readonly outcome: WriteOutcome }[] = [];
-  maxVersion: Version;
-  rowsAdded = 0;
-  rowsRemoved = 0;
+  #maxVersion: Version;
+  #rowsAdded = 0;
+  #rowsRemoved = 0;
   #bytes = 0;
+  readonly #doneBelow: Map<bigint, number>;
+  #encoded: Buffer | null = null;
 
-  constructor(maxVersion: Version) {
-    this.maxVersion = maxVersion;
+  /** @param doneBelow of front-ends that have no write in it: an entry may be there to say just that */
+  constructor(
+    generation: number,
+    maxVersion: Version,
+    doneBelow: ReadonlyMap<bigint, number> = new Map(),
+  ) {
+    this.generation = generation;
+    this.#maxVersion = maxVersion;
+    this.#doneBelow = new Map(doneBelow);
   }
 
   /** About the bytes of the entry. */
@@ -36,45 +59,57 @@ export class EntryBatch {
     return this.#bytes;
   }
 
-  add(lane: RowLane, effect: RowEffect, pending: PendingWrite, result: WriteResult): void {
-    this.effects.push(effect);
-    this.lanes.push(lane);
-    this.writes.push({ pending, result });
-    this.#bytes += effectSize(effect) + RESULT_BYTES;
-    for (const { value } of result.computed) this.#bytes += value.length;
-    if (result.createdRow) this.rowsAdded++;
-    if (result.version === null) this.rowsRemoved++;
+  hasRoomFor(write: LoggedWrite): boolean {
+    if (this.writes.length === 0) return true;
+    if (this.writes.length >= MAX_ENTRY_WRITES) return false;
+    return this.#bytes + loggedSize(write) <= MAX_ENTRY_BYTES;
   }
 
-  addIdempotency(stored: StoredIdempotency): void {
-    this.idempotency.push(stored);
-    this.#bytes += stored.record.length + stored.rowKey.length + RESULT_BYTES;
+  add(write: LoggedWrite): void {
+    const { pending, result, version } = write;
+    this.#encoded = null;
+    this.writes.push(write);
+    this.#maxVersion = version;
+    this.#bytes += loggedSize(write);
+    if (result.createdRow) this.#rowsAdded++;
+    if (result.version === null) this.#rowsRemoved++;
+    const known = this.#doneBelow.get(pending.bootId) ?? 0;
+    this.#doneBelow.set(pending.bootId, Math.max(known, pending.progress.doneBelow));
   }
 
-  encode(generation: number): Buffer {
-    const { effects, idempotency, maxVersion, rowsAdded, rowsRemoved } = this;
-    const boots = this.#boots();
-    return encodeEntry({
+  /** The payload; asked for again and again while the proposal is refused. */
+  encode(): Buffer {
+    this.#encoded ??= encodeEntry({
       kind: "write",
-      generation,
-      maxVersion,
-      rowsAdded,
-      rowsRemoved,
-      effects,
-      idempotency,
-      retries: encodeRetryRecord({ version: maxVersion, boots }),
+      generation: this.generation,
+      maxVersion: this.#maxVersion,
+      rowsAdded: this.#rowsAdded,
+      rowsRemoved: this.#rowsRemoved,
+      effects: this.writes.map(({ effect }) => effect),
+      idempotency: this.writes.flatMap(({ idempotency }) => idempotency ?? []),
+      retries: encodeRetryRecord({ version: this.#maxVersion, boots: this.#boots() }),
     });
+    return this.#encoded;
   }
 
   #boots(): BootResults[] {
     const boots = new Map<bigint, { doneBelow: number; results: RetryResult[] }>();
+    for (const [bootId, doneBelow] of this.#doneBelow) {
+      boots.set(bootId, { doneBelow, results: [] });
+    }
     for (const { pending, result } of this.writes) {
-      const { bootId, numbered, progress } = pending;
-      let boot = boots.get(bootId);
-      if (boot === undefined) boots.set(bootId, (boot = { doneBelow: 0, results: [] }));
-      boot.doneBelow = Math.max(boot.doneBelow, progress.call.doneBelow);
-      boot.results.push({ seq: numbered.seq, result });
+      boots.get(pending.bootId)?.results.push({ seq: pending.numbered.seq, result });
     }
     return [...boots].map(([bootId, boot]) => ({ bootId, ...boot }));
   }
+}
+
+function loggedSize({ effect, idempotency, result }: LoggedWrite): number {
+  let size = effectSize(effect) + RESULT_BYTES;
+  for (const { value, column } of result.computed)
+    size += 8 + value.length + column.qualifier.length;
+  if (idempotency !== null) {
+    size += idempotency.record.length + idempotency.rowKey.length + RESULT_BYTES;
+  }
+  return size;
 }

@@ -65,6 +65,9 @@ export interface VerifyEntry {
   readonly verifyId: number;
 }
 
+/** What became of a committed entry. `void`: applied without effects, as P1 says. */
+export type EntryFate = "effective" | "void";
+
 export type EntryPayload = WriteEntry | ForgetIdempotencyEntry | DropTabletEntry | VerifyEntry;
 
 const FORMAT = 1;

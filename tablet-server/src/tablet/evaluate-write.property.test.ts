@@ -6,8 +6,8 @@ import type { Column, Mutation, RowWrite } from "@stele/shared/row-operations.ts
 import type { TableSchema } from "@stele/shared/tablet-descriptor.ts";
 import { encodeRowRecord } from "../storage/row-record.ts";
 import type { StoredRow } from "../storage/stored-row.ts";
-import { applyEffect } from "./effects.ts";
 import { decodeEntry, encodeEntry } from "./entry-payload.ts";
+import { applyEffect } from "./testing/apply-effect.ts";
 import { evaluateWrite } from "./evaluate-write.ts";
 import { NaiveRow, inRowOrder, naiveCells, naiveComputed } from "./naive-row.ts";
 

@@ -37,15 +37,24 @@ export class ProjectedRows {
     this.#count++;
   }
 
-  /** A scan's row, unless it has no wanted cell; whether it has. Throws `CorruptRecordError`. */
-  addScanned(key: Buffer, record: Buffer): boolean {
+  /**
+   * A scan's row. Left out when it has no wanted cell, and when it would make the rows pass `maxBytes` and is not
+   * the first of them. Throws `CorruptRecordError`.
+   */
+  addScanned(
+    key: Buffer,
+    record: Buffer,
+    maxBytes = Number.POSITIVE_INFINITY,
+  ): "added" | "unwanted" | "too-large" {
     const before = this.#writer.length;
-    if (!projectRow(this.#writer, key, record, this.#projection)) {
+    const isWanted = projectRow(this.#writer, key, record, this.#projection);
+    const isTooLarge = this.#writer.length > maxBytes && this.#count > 0;
+    if (!isWanted || isTooLarge) {
       this.#writer.truncate(before);
-      return false;
+      return isWanted ? "too-large" : "unwanted";
     }
     this.#count++;
-    return true;
+    return "added";
   }
 
   /** Counts a scan's row, and adds nothing else. Throws `CorruptRecordError`. */

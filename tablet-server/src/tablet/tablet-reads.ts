@@ -1,13 +1,13 @@
 /**
- * The read path of a tablet's leader: strong point reads and scans of the applied rows.
+ * What reads and scans find in a tablet's applied rows, as the parts of their replies. Who may be served, and when,
+ * is decided above (row-reads.ts).
  *
- * X1. A read is served only when the leadership is certain at a moment after it arrived: by the lease, checked after
- *     the request was decoded, or by a round of the quorum (Raft dissertation, section 6.4).
- * X2. The answer is given only if this replica still leads in the same term once the rows are read: after a lost
- *     leadership the spaces that were read may be on their way to the garbage.
- * X3. A scan reads one consistent view of the tablet a chunk; each row is one record, so it is whole.
+ * X1. A scan reads one consistent view of each span a chunk; each row is one record, so it is whole.
+ * X2. A chunk that does not reach the end of what was asked has looked at one row at least, and its resume key
+ *     leads on behind everything it gave.
  */
 import type { CheckpointStore } from "@stele/shared/checkpoint-store/checkpoint-store.ts";
+import { MAX_CALL_PAYLOAD_BYTES } from "@stele/shared/rpc/batch-frames.ts";
 import type { ScanRequest } from "@stele/shared/row-operations.ts";
 import { intersectRanges, isEmptyRange, type RowRange } from "@stele/shared/row-range.ts";
 import { keyAfter } from "@stele/shared/row-key.ts";
@@ -21,32 +21,58 @@ import { spaceOf, type Span, type TabletState } from "./tablet-state.ts";
 /** So many records a step of a scan, of at most so many bytes: a step is a bounded piece of work. */
 const STEP_ROWS = 256;
 const STEP_BYTES = 512 * 1024;
+/** Rows of a point read that are read together. */
+const SLICE_KEYS = 128;
+/** Of a chunk's rows; beyond it a chunk holds a single row. */
+const MAX_ROWS_BYTES = MAX_CALL_PAYLOAD_BYTES - 64 * 1024;
 /** A chunk ends after so many bytes looked at, however few of them are wanted. */
 const LOOKED_AT_BYTES = 8 * 1024 * 1024;
 
-/** Gives the parts of the reply. Throws `CorruptRecordError` and the store's read errors. */
-export async function readRows(
-  store: CheckpointStore,
-  state: TabletState,
-  call: ReadCall,
-  projection: RowProjection,
-  servedBy: () => ServedBy,
-): Promise<Buffer[]> {
-  const keys = call.keys.map((key) => rowStoreKey(spaceOf(state, key), key));
-  const records = await store.getMany(keys);
-  const rows = new ProjectedRows(projection, estimate(records));
-  call.keys.forEach((key, at) => rows.addRead(key, records[at]));
-  return rows.readReply(servedBy());
+/** A reply in parts, and how many rows it tells of. */
+export interface RowsReply {
+  readonly parts: readonly Buffer[];
+  readonly rows: number;
 }
 
-/** One chunk of a scan inside the tablet's range; gives the parts of the reply. Throws like `readRows`. */
+/** The rows of one read call, gathered slice by slice. */
+export class PointReads {
+  readonly #keys: readonly Buffer[];
+  readonly #rows: ProjectedRows;
+  #read = 0;
+
+  constructor(call: ReadCall, projection: RowProjection) {
+    this.#keys = call.keys;
+    this.#rows = new ProjectedRows(projection);
+  }
+
+  /** Store keys of the next slice, which `add` takes the records of. */
+  nextKeys(state: TabletState): Buffer[] {
+    return this.#keys
+      .slice(this.#read, this.#read + SLICE_KEYS)
+      .map((key) => rowStoreKey(spaceOf(state, key), key));
+  }
+
+  /** True: nothing more is to be read, because all rows are there or they are too large. Throws `CorruptRecordError`. */
+  add(records: readonly (Buffer | undefined)[]): boolean {
+    for (const record of records) {
+      this.#rows.addRead(this.#keys[this.#read++] as Buffer, record);
+    }
+    return this.#read === this.#keys.length || this.#rows.byteLength > MAX_CALL_PAYLOAD_BYTES;
+  }
+
+  reply(servedBy: ServedBy): RowsReply {
+    return { parts: this.#rows.readReply(servedBy), rows: this.#rows.count };
+  }
+}
+
+/** One chunk of a scan inside the tablet's range; throws `CorruptRecordError` and the store's read errors. */
 export async function scanRows(
   store: CheckpointStore,
   state: TabletState,
   scan: ScanRequest,
   projection: RowProjection,
   servedBy: () => ServedBy,
-): Promise<Buffer[]> {
+): Promise<RowsReply> {
   const run = new ScanRun(scan, projection);
   const asked = intersectRanges({ start: scan.start, end: scan.end }, state.range);
   const spans = scan.reverse ? state.spans.toReversed() : state.spans;
@@ -55,7 +81,7 @@ export async function scanRows(
     if (isEmptyRange(range)) continue;
     if (!(await run.scanSpan(store, span, range))) break;
   }
-  return run.rows.scanReply(servedBy(), run.resume);
+  return { parts: run.rows.scanReply(servedBy(), run.resume), rows: run.rows.count };
 }
 
 class ScanRun {
@@ -88,30 +114,30 @@ class ScanRun {
     }
   }
 
-  /** Gives whether the chunk has room for more; else the resume key is set. */
+  /** Gives whether the row was looked at; else the chunk ends before it, and the resume key is set. */
   #add(key: Buffer, record: Buffer): boolean {
-    if (this.#isFull()) {
-      // The row that does not fit any more: forward it is the next start, in reverse it lies below the end.
-      this.resume = this.#scan.reverse ? keyAfter(key) : Buffer.from(key);
-      return false;
-    }
+    const fits = !this.#isFull() && this.#addIfItFits(key, record);
+    // The row that is left out: forward it is the next start, in reverse it lies below the end.
+    if (!fits) this.resume = this.#scan.reverse ? keyAfter(key) : Buffer.from(key);
     this.#lookedAt += key.length + record.length;
-    if (this.#scan.countOnly) this.rows.countScanned(key, record);
-    else this.rows.addScanned(key, record);
-    return true;
+    return fits;
   }
 
+  #addIfItFits(key: Buffer, record: Buffer): boolean {
+    if (this.#scan.countOnly) {
+      this.rows.countScanned(key, record);
+      return true;
+    }
+    return this.rows.addScanned(key, record, MAX_ROWS_BYTES) !== "too-large";
+  }
+
+  /** Never before the first row: a chunk must lead on. */
   #isFull(): boolean {
+    if (this.#lookedAt === 0) return false;
     return (
       this.rows.count >= this.#scan.limit ||
       this.rows.byteLength >= this.#scan.byteBudget ||
       this.#lookedAt >= LOOKED_AT_BYTES
     );
   }
-}
-
-function estimate(records: readonly (Buffer | undefined)[]): number {
-  let bytes = 64;
-  for (const record of records) bytes += 16 + (record?.length ?? 0);
-  return bytes;
 }

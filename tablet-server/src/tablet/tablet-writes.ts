@@ -1,7 +1,7 @@
 /**
  * The write path of a tablet's leader: from calls to outcomes.
  *
- *   submit -> lane of the row -> (load) -> evaluate -> entry in the making -> propose, once a cycle -> applied -> answer
+ *   submit -> lane of the row -> (load) -> decide -> entry in the making -> propose, once a cycle -> applied -> answer
  *
  * W1. Writes of one row are evaluated in the order they came, each on the result of the one before (row-lane.ts).
  * W2. A write that changes something is answered when its entry is applied here. One that changes nothing is a read:
@@ -11,44 +11,41 @@
  *     gets the stored result.
  * W4. Everything here belongs to one term; when the leadership ends, all that wait are told to ask the next leader.
  * W5. What waits is bounded in writes and in bytes; beyond it calls fail at once with THROTTLED.
+ * W6. A turn of the event loop evaluates a bounded amount of work; the rest goes on in the next turn.
  */
 import { assert, must } from "@stele/shared/assert.ts";
 import type { Clock } from "@stele/shared/clock.ts";
 import type { DatabaseErrorBody } from "@stele/shared/errors.ts";
 import type { LogIndex, Term, Version } from "@stele/shared/ids.ts";
 import type { Group } from "@stele/shared/replication/group.ts";
-import { ProposalTracker } from "@stele/shared/replication/proposal-tracker.ts";
-import type { WriteOutcome, WriteResult } from "@stele/shared/row-operations.ts";
-import { rowKeyText } from "@stele/shared/row-key.ts";
+import type { WriteOutcome } from "@stele/shared/row-operations.ts";
+import type { WriteCall } from "@stele/shared/wire/row-calls.ts";
 import type { StoredRow } from "../storage/stored-row.ts";
-import { EntryBatch } from "./entry-batch.ts";
-import { evaluateWrite } from "./evaluate-write.ts";
-import {
-  encodeIdempotencyRecord,
-  lookUpIdempotency,
-  type IdempotencyRecord,
-} from "./idempotency.ts";
-import type { RetryTable } from "./retry-ids.ts";
-import { newRowLane, type RowLane } from "./row-lane.ts";
+import { decideWrite, type WriteDecision } from "./decide-write.ts";
+import type { EntryBatch } from "./entry-batch.ts";
+import type { EntryFate } from "./entry-payload.ts";
+import { EntryQueue } from "./entry-queue.ts";
+import type { IdempotencyRecord } from "./idempotency.ts";
+import { ReadConfirmation } from "./read-confirmation.ts";
+import type { RetryLookup, RetryTable } from "./retry-ids.ts";
+import { RowLanes, type RowLane } from "./row-lane.ts";
 import type { TabletState } from "./tablet-state.ts";
-import {
-  decide,
-  redirect,
-  type PendingWrite,
-  type Redirect,
-  type WriteCallProgress,
-} from "./write-call.ts";
+import { TurnBudget } from "./turn-budget.ts";
+import type { PendingWrite, Redirect, WriteCallProgress } from "./write-call.ts";
+import { WritesUnderWay } from "./writes-under-way.ts";
 
 const MAX_WAITING_WRITES = 20_000;
 const MAX_WAITING_BYTES = 32 * 1024 * 1024;
-const MAX_ENTRY_BYTES = 4 * 1024 * 1024;
-const MAX_IDEMPOTENCY_BYTES = 64 * 1024 * 1024;
 const THROTTLED_RETRY_MS = 100;
-/** How soon a refused proposal (a transfer, too much uncommitted) is tried again if nothing else happens. */
-const PROPOSE_AGAIN_MS = 20;
+/** A full retry table is asked to forget so often. */
+const FORGET_RETRIES_MS = 1000;
+/** Evaluating so many bytes of row and write costs about as much as evaluating at all. */
+const COST_BYTES = 8 * 1024;
 
 export interface LoadedRow {
   readonly row: StoredRow | null;
+  /** Of the row's record. */
+  readonly recordBytes: number;
   /** Of the idempotency key asked for; null: none stored, or none asked for. */
   readonly idempotency: IdempotencyRecord | null;
 }
@@ -66,214 +63,217 @@ export interface TabletWritesParts {
     idempotencyKey: string | null,
     loaded: (result: LoadedRow) => void,
   ) => void;
-  /** How a call is answered once this replica cannot serve it. */
-  readonly notLeader: () => Redirect;
+  /** How a call is answered that this replica cannot serve any more. */
+  readonly refusal: () => Redirect;
 }
 
 export class TabletWrites {
   readonly #parts: TabletWritesParts;
-  readonly #tracker = new ProposalTracker<EntryFate>();
-  readonly #lanes = new Map<string, RowLane>();
-  readonly #underWay = new Map<bigint, Map<number, PendingWrite>>();
-  /** In the making; the last one is open. */
-  #forming: EntryBatch[] = [];
-  #flushAsked = false;
+  readonly #underWay = new WritesUnderWay();
+  readonly #lanes = new RowLanes();
+  readonly #entries: EntryQueue;
+  readonly #reads: ReadConfirmation;
+  readonly #budget: TurnBudget;
+  /** Lanes with something to evaluate, in the order in which they get to it. */
+  #ready: RowLane[] = [];
   /** The highest version given out. */
   #highest: Version;
-  #waitingWrites = 0;
-  #waitingBytes = 0;
-  /** Outcomes read from applied rows, waiting for the end of the turn. */
-  #unconfirmed: { readonly pending: PendingWrite; readonly outcome: WriteOutcome }[] = [];
+  #generation: number;
+  #forgetAtMs = Number.NEGATIVE_INFINITY;
   #ended = false;
 
   constructor(parts: TabletWritesParts) {
     this.#parts = parts;
+    const { clock, group, term } = parts;
     this.#highest = parts.state().maxVersion;
-  }
-
-  /** Why the tablet takes no new writes now; null: it does. */
-  overload(): DatabaseErrorBody | null {
-    const full =
-      this.#waitingWrites >= MAX_WAITING_WRITES ||
-      this.#waitingBytes >= MAX_WAITING_BYTES ||
-      this.#parts.retries.isFull;
-    if (!full) return null;
-    const { tabletId } = this.#parts.group;
-    return {
-      code: "THROTTLED",
-      detail: `Tablet ${tabletId} has ${this.#waitingWrites} writes waiting.`,
-      hint: "Slow down and try again.",
-      applied: "no",
-      retryAfterMs: THROTTLED_RETRY_MS,
-    };
-  }
-
-  /** @param bytes of the call, as it counts against the limit while it waits */
-  submit(progress: WriteCallProgress, bytes: number): void {
-    assert(!this.#ended, "W4: submitted after the term");
-    const { call } = progress;
-    const share = bytes / call.writes.length;
-    call.writes.forEach((numbered, at) => {
-      const known = this.#underWay.get(call.bootId)?.get(numbered.seq);
-      if (known !== undefined) {
-        known.repeats.push({ progress, at });
-        return;
-      }
-      const pending = { progress, at, bootId: call.bootId, numbered, repeats: [] };
-      this.#begin(pending, share);
-      const lane = this.#lane(numbered.write.key);
-      lane.queue.push(pending);
-      this.#advance(lane);
+    this.#generation = parts.state().generation;
+    this.#reads = new ReadConfirmation(group);
+    this.#budget = new TurnBudget(clock, () => this.#evaluateReady());
+    this.#entries = new EntryQueue({
+      group,
+      term,
+      clock,
+      applied: (batch) => this.#entryApplied(batch),
+      lost: (batch) => this.#entryLost(batch),
     });
-    this.#confirmTurn();
   }
 
-  /** The entry that this leader may have proposed at (index, term) is applied, or found void. */
+  /** Writes taken and not answered, repeats included. */
+  get waiting(): { readonly writes: number; readonly bytes: number; readonly rows: number } {
+    const { bytes, writes } = this.#underWay;
+    return { writes, bytes, rows: this.#lanes.size };
+  }
+
+  /**
+   * REQUIRES: the tablet serves the call (`Tablet.refuses`).
+   *
+   * @param bytes of the call, as it counts against the limit while it waits
+   */
+  submit(call: WriteCall, progress: WriteCallProgress, bytes: number): void {
+    assert(!this.#ended, "W4: submitted after the term");
+    const { bootId } = call;
+    this.#underWay.heard(bootId, call.doneBelow);
+    const overload = this.#overload(call);
+    if (overload !== null) {
+      progress.redirect({ kind: "failed", error: overload });
+      return;
+    }
+    const share = Math.ceil(bytes / call.writes.length);
+    call.writes.forEach((numbered, at) => {
+      const pending = this.#underWay.take(bootId, numbered, { progress, at }, share);
+      if (pending === null) return;
+      const lane = this.#lanes.lane(numbered.write.key);
+      lane.add(pending);
+      this.#wake(lane);
+    });
+    this.#evaluateReady();
+  }
+
+  /** The entry at (index, term), proposed here or not, was applied, or found void. */
   applied(index: LogIndex, term: Term, fate: EntryFate): void {
-    this.#tracker.applied(index, term, () => fate);
-    if (this.#forming.length > 0) this.#askFlush();
+    this.#entries.applied(index, term, fate);
+  }
+
+  /** What the tablet holds changed: what was evaluated before and is not applied will be void. */
+  rangeChanged(): void {
+    this.#generation = this.#parts.state().generation;
+    this.#forgetAll();
   }
 
   /** W4. */
   end(): void {
     if (this.#ended) return;
     this.#ended = true;
-    this.#tracker.abandon();
-    const answer = this.#parts.notLeader();
-    for (const boot of this.#underWay.values()) {
-      for (const pending of boot.values()) redirect(pending, answer);
-    }
-    this.#underWay.clear();
+    this.#entries.end();
+    this.#forgetAll();
+  }
+
+  #forgetAll(): void {
     this.#lanes.clear();
-    this.#forming = [];
-    this.#unconfirmed = [];
+    this.#ready = [];
+    this.#entries.discardForming();
+    this.#underWay.redirectAll(this.#parts.refusal());
   }
 
-  #begin(pending: PendingWrite, bytes: number): void {
-    let boot = this.#underWay.get(pending.bootId);
-    if (boot === undefined) this.#underWay.set(pending.bootId, (boot = new Map()));
-    boot.set(pending.numbered.seq, pending);
-    this.#waitingWrites++;
-    this.#waitingBytes += bytes;
-    this.#shares.set(pending, bytes);
+  /** W5. A call that was taken before is not refused: that would say what became of its writes. */
+  #overload(call: WriteCall): DatabaseErrorBody | null {
+    const { retries } = this.#parts;
+    const { bytes, writes } = this.#underWay;
+    const isFull = writes >= MAX_WAITING_WRITES || bytes >= MAX_WAITING_BYTES;
+    if (!isFull && !retries.isFull) return null;
+    if (retries.isFull) this.#forgetRetries();
+    if (call.writes.some(({ seq }) => this.#isKnown(call.bootId, seq))) return null;
+    const { tabletId } = this.#parts.group;
+    return {
+      code: "THROTTLED",
+      detail: isFull
+        ? `Tablet ${tabletId} has ${writes} writes waiting.`
+        : `Tablet ${tabletId} keeps too many results for the retries of front-ends.`,
+      hint: "Slow down and try again.",
+      applied: "no",
+      retryAfterMs: THROTTLED_RETRY_MS,
+    };
   }
 
-  readonly #shares = new WeakMap<PendingWrite, number>();
-
-  /** The write is no longer under way; true unless that was so already. */
-  #finish(pending: PendingWrite): void {
-    const boot = this.#underWay.get(pending.bootId);
-    if (boot?.get(pending.numbered.seq) !== pending) return;
-    boot.delete(pending.numbered.seq);
-    if (boot.size === 0) this.#underWay.delete(pending.bootId);
-    this.#waitingWrites--;
-    this.#waitingBytes -= this.#shares.get(pending) ?? 0;
+  #isKnown(bootId: bigint, seq: number): boolean {
+    return (
+      this.#underWay.has(bootId, seq) || this.#parts.retries.lookUp(bootId, seq).kind !== "new"
+    );
   }
 
-  #decide(pending: PendingWrite, outcome: WriteOutcome): void {
-    this.#finish(pending);
-    decide(pending, outcome);
+  /** Only entries make the retry table forget (retry-ids.ts, T1): without writes somebody must propose one. */
+  #forgetRetries(): void {
+    const nowMs = this.#parts.clock.monotonicMs();
+    if (nowMs < this.#forgetAtMs) return;
+    this.#forgetAtMs = nowMs + FORGET_RETRIES_MS;
+    this.#highest = this.#nextVersion();
+    this.#entries.addEmpty(this.#generation, this.#highest, this.#underWay.doneBelow);
   }
 
-  #lane(key: Buffer): RowLane {
-    const text = rowKeyText(key);
-    let lane = this.#lanes.get(text);
-    if (lane === undefined) {
-      // A copy: the call's buffer, of which the key is a view, must not live as long as the lane.
-      lane = newRowLane(Buffer.from(key), text);
-      this.#lanes.set(text, lane);
+  #wake(lane: RowLane): void {
+    if (lane.ready || lane.loading) return;
+    lane.ready = true;
+    this.#ready.push(lane);
+  }
+
+  /** W6. */
+  #evaluateReady(): void {
+    let done = 0;
+    for (const lane of this.#ready) {
+      if (!this.#advance(lane)) break;
+      lane.ready = false;
+      this.#lanes.dropIfIdle(lane);
+      done++;
     }
-    return lane;
+    this.#ready = done === this.#ready.length ? [] : this.#ready.slice(done);
+    this.#reads.confirm();
   }
 
-  /** Evaluates what can be evaluated, loads what is missing. */
-  #advance(lane: RowLane): void {
+  /** Evaluates what can be evaluated, loads what is missing. False: the turn's work is used up. */
+  #advance(lane: RowLane): boolean {
     for (;;) {
-      const head = lane.queue[0];
-      if (head === undefined || lane.loading) break;
-      const key = head.numbered.write.idempotency?.key ?? null;
+      const { first } = lane;
+      if (first === undefined) return true;
+      const key = first.numbered.write.idempotency?.key ?? null;
       if (lane.current === null || (key !== null && !lane.idempotency.has(key))) {
         this.#load(lane, key);
-        break;
+        return true;
       }
-      lane.queue.shift();
-      this.#evaluate(lane, head);
+      if (!this.#budget.take(1 + (lane.recordBytes + first.bytes) / COST_BYTES)) return false;
+      lane.removeFirst();
+      this.#decide(lane, first);
     }
-    if (lane.queue.length === 0 && lane.unapplied === 0) this.#lanes.delete(lane.text);
   }
 
   #load(lane: RowLane, idempotencyKey: string | null): void {
     lane.loading = true;
     this.#parts.load(lane.key, idempotencyKey, (loaded) => {
-      if (this.#ended) return;
       lane.loading = false;
+      if (!this.#lanes.isCurrent(lane)) return;
       // L1: what is not applied yet is newer than the store.
-      lane.current ??= { row: loaded.row };
+      if (lane.current === null) {
+        lane.current = { row: loaded.row };
+        lane.recordBytes = loaded.recordBytes;
+      }
       if (idempotencyKey !== null && !lane.idempotency.has(idempotencyKey)) {
         lane.idempotency.set(idempotencyKey, loaded.idempotency);
       }
-      this.#advance(lane);
-      this.#confirmTurn();
+      this.#wake(lane);
+      this.#evaluateReady();
     });
   }
 
-  #evaluate(lane: RowLane, pending: PendingWrite): void {
-    const { write, seq } = pending.numbered;
-    const { clock, retries, state } = this.#parts;
-    const known = retries.lookUp(pending.bootId, seq);
-    if (known.kind === "done") {
-      this.#decide(pending, { kind: "done", result: known.result });
-      return;
-    }
-    if (known.kind === "abandoned") {
-      this.#decide(
-        pending,
-        failed("UNAVAILABLE", "The write was given up by its front-end.", "unknown"),
-      );
-      return;
-    }
-    if (clock.monotonicMs() >= pending.progress.deadlineMs) {
-      this.#decide(
-        pending,
-        failed("DEADLINE", "The deadline passed before the write's turn came.", "no"),
-      );
-      return;
-    }
+  #decide(lane: RowLane, pending: PendingWrite): void {
+    const { clock, idempotencyTtlMs, state } = this.#parts;
+    const { seq, write } = pending.numbered;
     const version = this.#nextVersion();
-    if (write.idempotency !== null) {
-      const stored = lane.idempotency.get(write.idempotency.key) ?? null;
-      const found = lookUpIdempotency(stored, write.idempotency, version);
-      if (found.kind === "replay") {
-        this.#settleRead(lane, pending, { kind: "done", result: found.result });
+    const decision = decideWrite(pending, {
+      state: state(),
+      nowMs: clock.monotonicMs(),
+      version,
+      idempotencyTtlMs,
+      retry: this.#retryOf(pending.bootId, seq),
+      row: must(lane.current, "a loaded lane").row,
+      stored:
+        write.idempotency === null ? null : (lane.idempotency.get(write.idempotency.key) ?? null),
+    });
+    switch (decision.kind) {
+      case "settled":
+        this.#underWay.decide(pending, decision.outcome);
         return;
-      }
-      if (found.kind === "mismatch") {
-        this.#settleRead(lane, pending, { kind: "failed", error: found.error });
+      case "read":
+        this.#settleRead(lane, pending, decision.outcome);
         return;
-      }
-      if (state().idempotencyBytes >= MAX_IDEMPOTENCY_BYTES) {
-        const detail = "The tablet keeps too many results for Idempotency-Keys.";
-        this.#decide(pending, {
-          kind: "failed",
-          error: { code: "THROTTLED", detail, applied: "no", retryAfterMs: 60_000 },
-        });
-        return;
-      }
-    }
-    const { row } = must(lane.current, "a loaded lane");
-    const evaluation = evaluateWrite(row, write, version, state().schema);
-    switch (evaluation.kind) {
-      case "refused":
-        this.#settleRead(lane, pending, { kind: "failed", error: evaluation.error });
-        return;
-      case "unchanged":
-        this.#settleRead(lane, pending, { kind: "done", result: evaluation.result });
-        return;
-      case "applied":
+      case "changes":
         this.#highest = version;
-        lane.current = { row: evaluation.next };
-        this.#form(lane, pending, version, evaluation);
+        this.#log(lane, pending, version, decision);
     }
+  }
+
+  #retryOf(bootId: bigint, seq: number): RetryLookup {
+    const known = this.#parts.retries.lookUp(bootId, seq);
+    if (known.kind === "new" && this.#underWay.isDone(bootId, seq)) return { kind: "abandoned" };
+    return known;
   }
 
   /** The row's version: the wall clock, or one above the tablet's highest if that is later. */
@@ -282,123 +282,51 @@ export class TabletWrites {
     return Math.max(wall, this.#highest + 1) as Version;
   }
 
-  #form(
+  #log(
     lane: RowLane,
     pending: PendingWrite,
     version: Version,
-    evaluation: { effect: Parameters<EntryBatch["add"]>[1]; result: WriteResult },
+    { effect, idempotency, next, result }: Extract<WriteDecision, { kind: "changes" }>,
   ): void {
-    let batch = this.#forming.at(-1);
-    if (batch === undefined || batch.bytes >= MAX_ENTRY_BYTES) {
-      batch = new EntryBatch(version);
-      this.#forming.push(batch);
-    }
-    batch.maxVersion = version;
-    batch.add(lane, evaluation.effect, pending, evaluation.result);
+    const { key, idempotency: given } = pending.numbered.write;
+    lane.current = { row: next };
+    if (effect.kind === "put-row") lane.recordBytes = effect.record.length;
+    const stored =
+      idempotency === null || given === null
+        ? null
+        : { rowKey: key, idempotencyKey: given.key, record: idempotency.encoded };
+    if (idempotency !== null && given !== null) lane.idempotency.set(given.key, idempotency);
+    const write = { lane, pending, version, effect, result, idempotency: stored };
     lane.unapplied++;
-    lane.newest = batch;
-    const { idempotency, key } = pending.numbered.write;
-    if (idempotency !== null) {
-      const expiry = (version + this.#parts.idempotencyTtlMs * 1000) as Version;
-      const { fingerprint } = idempotency;
-      const stored = { fingerprint, expiry, result: evaluation.result };
-      lane.idempotency.set(idempotency.key, stored);
-      batch.addIdempotency({
-        rowKey: key,
-        idempotencyKey: idempotency.key,
-        record: encodeIdempotencyRecord(key, idempotency.key, stored),
-      });
-    }
-    this.#askFlush();
+    lane.newest = this.#entries.add(write, this.#generation);
   }
 
-  #askFlush(): void {
-    if (this.#flushAsked) return;
-    this.#flushAsked = true;
-    this.#parts.group.nextCycle(() => {
-      this.#flushAsked = false;
-      if (!this.#ended) this.#flush();
-    });
-  }
-
-  /** Proposes what has gathered, in order. */
-  #flush(): void {
-    const { clock, group, state, term } = this.#parts;
-    for (let batch = this.#forming[0]; batch !== undefined; batch = this.#forming[0]) {
-      const proposed = group.propose(batch.encode(state().generation), term);
-      if (proposed.kind === "refused") {
-        // What was evaluated stays in order and waits: for room, for a transfer to end, or for the end of
-        // the term, of which the host tells.
-        clock.after(PROPOSE_AGAIN_MS, () => {
-          if (!this.#ended) this.#askFlush();
-        });
-        return;
-      }
-      this.#forming.shift();
-      const taken = batch;
-      this.#tracker.add(proposed.index, term, {
-        done: (fate) => this.#entryDone(taken, fate),
-        lost: () => this.#entryLost(taken),
-      });
-    }
-  }
-
-  #entryDone(batch: EntryBatch, fate: EntryFate): void {
-    if (fate === "void") {
-      this.#entryLost(batch);
-      return;
-    }
-    for (const { pending, result } of batch.writes) this.#decide(pending, { kind: "done", result });
-    for (const { pending, outcome } of batch.dependents) this.#decide(pending, outcome);
-    for (const lane of batch.lanes) {
+  #entryApplied(batch: EntryBatch): void {
+    for (const { lane, pending, result } of batch.writes) {
+      this.#underWay.decide(pending, { kind: "done", result });
       lane.unapplied--;
       if (lane.newest === batch) lane.newest = null;
-      if (lane.unapplied === 0 && lane.queue.length === 0) this.#lanes.delete(lane.text);
+      this.#lanes.dropIfIdle(lane);
     }
+    for (const { pending, outcome } of batch.dependents) this.#underWay.decide(pending, outcome);
   }
 
-  /** The entry may or may not have taken effect, or was refused by every replica: sent again, it is told apart. */
+  /** The entry may or may not have taken effect, or every replica refused it: sent again, it is told apart. */
   #entryLost(batch: EntryBatch): void {
-    const answer = this.#parts.notLeader();
-    for (const { pending } of [...batch.writes, ...batch.dependents]) {
-      this.#finish(pending);
-      redirect(pending, answer);
-    }
+    const answer = this.#parts.refusal();
+    for (const { pending } of batch.writes) this.#underWay.redirect(pending, answer);
+    for (const { pending } of batch.dependents) this.#underWay.redirect(pending, answer);
   }
 
   /** W2: an outcome that changes nothing. */
   #settleRead(lane: RowLane, pending: PendingWrite, outcome: WriteOutcome): void {
-    if (lane.newest !== null) lane.newest.dependents.push({ pending, outcome });
-    else this.#unconfirmed.push({ pending, outcome });
-  }
-
-  /** One check of the leadership for all outcomes that this turn read. */
-  #confirmTurn(): void {
-    const read = this.#unconfirmed;
-    if (read.length === 0) return;
-    this.#unconfirmed = [];
-    const settle = (): void => {
-      for (const { pending, outcome } of read) this.#decide(pending, outcome);
-    };
-    if (this.#parts.group.holdsLease()) {
-      settle();
+    if (lane.newest !== null) {
+      lane.newest.dependents.push({ pending, outcome });
       return;
     }
-    void this.#parts.group.readBarrier().then((outcome) => {
-      if (this.#ended) return;
-      if (outcome === "ready") settle();
-      else for (const { pending } of read) redirect(pending, this.#parts.notLeader());
+    this.#reads.add({
+      confirmed: () => this.#underWay.decide(pending, outcome),
+      refused: () => this.#underWay.redirect(pending, this.#parts.refusal()),
     });
   }
-}
-
-/** `void`: applied as refused, because the tablet's generation had changed. */
-export type EntryFate = "effective" | "void";
-
-function failed(
-  code: "DEADLINE" | "UNAVAILABLE",
-  detail: string,
-  applied: "no" | "unknown",
-): WriteOutcome {
-  return { kind: "failed", error: { code, detail, applied } };
 }

@@ -4,25 +4,30 @@
  * B1. Rows are served only by the leader, only in the term in which its opening entry is applied (P1 of the replica),
  *     and only under the generation that the caller routed by.
  * B2. Calls that come while the retry table is being loaded wait for it: no write is evaluated without it.
- * B3. The state changes in `apply` alone, the same on every replica.
+ * B3. The state changes in `apply` alone, the same on every replica; it is seen once its rows can be read.
  */
 import { assert, must } from "@stele/shared/assert.ts";
-import type { CheckpointStore } from "@stele/shared/checkpoint-store/checkpoint-store.ts";
+import {
+  StoreClosedError,
+  type CheckpointStore,
+} from "@stele/shared/checkpoint-store/checkpoint-store.ts";
 import type { Clock } from "@stele/shared/clock.ts";
-import type { LogIndex, ServerId, TabletId, Term } from "@stele/shared/ids.ts";
+import type { LogIndex, ServerId, TabletId, Term, Version } from "@stele/shared/ids.ts";
 import type { GroupConfig } from "@stele/shared/raft/group-config.ts";
 import type { Group } from "@stele/shared/replication/group.ts";
-import type {
-  AppliedBatch,
-  CommittedCommand,
-  Leadership,
-  MachineGroup,
-  StateMachine,
+import {
+  DamagedReplicaError,
+  type AppliedBatch,
+  type CommittedCommand,
+  type Leadership,
+  type MachineGroup,
+  type StateMachine,
 } from "@stele/shared/replication/state-machine.ts";
 import { containsKey } from "@stele/shared/row-range.ts";
 import type { ReplicaPlacement, TabletDescriptor } from "@stele/shared/tablet-descriptor.ts";
 import type { ServedBy } from "@stele/shared/wire/served-by.ts";
-import { applyCommands, stoppedAt } from "./apply-commands.ts";
+import { applyCommands, stoppedAt, type AppliedCommands } from "./apply-commands.ts";
+import type { IdempotencyName } from "./entry-payload.ts";
 import { loadRetries } from "./load-retries.ts";
 import { loadRowForWrite } from "./load-row.ts";
 import type { RetryTable } from "./retry-ids.ts";
@@ -47,6 +52,9 @@ export interface TabletParts {
   readonly changed: () => void;
 }
 
+/** Calls that wait for the retry table. */
+const MAX_WAITING_CALLS = 1000;
+
 export class Tablet implements StateMachine {
   readonly group: Group;
   readonly #parts: TabletParts;
@@ -56,7 +64,6 @@ export class Tablet implements StateMachine {
   #loading: Promise<RetryTable> | null = null;
   #config: GroupConfig = { voters: [], outgoing: [], learners: [] };
   #configIndex = 0 as LogIndex;
-  #leader: ServerId | null = null;
   /** Set while this replica leads. */
   #term: Term | null = null;
   /** Set while it leads and the retry table is loaded. */
@@ -98,17 +105,9 @@ export class Tablet implements StateMachine {
     const applied = await applyCommands(this.#state, retries, commands, (keys) =>
       this.#parts.store.getMany(keys),
     );
-    this.#state = applied.state;
     this.#encoded = encodeTabletState(applied.state);
     const stopAt = stoppedAt(applied, commands);
-    const written = (): void => {
-      const { verify } = applied;
-      if (verify !== null) this.#parts.verifications.begin(this.#state, verify);
-      for (const { index, term, fate } of applied.commands) {
-        this.#writes?.applied(index, term, fate);
-        this.#commands.applied(index, term);
-      }
-    };
+    const written = (): void => this.#written(applied);
     return { operations: applied.operations, written, ...(stopAt === undefined ? {} : { stopAt }) };
   }
 
@@ -118,19 +117,13 @@ export class Tablet implements StateMachine {
 
   leadershipChanged(leadership: Leadership): void {
     this.#parts.changed();
-    this.#writes?.end();
+    const writes = this.#writes;
     this.#writes = null;
-    this.#term = null;
+    this.#term = leadership.kind === "leader" ? leadership.term : null;
+    writes?.end();
     this.#commands.abandon();
-    for (const waiting of this.#waitingForWrites.splice(0)) waiting();
-    if (leadership.kind === "follower") {
-      const { leader } = leadership;
-      this.#leader = leader === null ? null : (this.group.status().leader?.serverId ?? null);
-      return;
-    }
-    this.#leader = this.group.serverId;
-    this.#term = leadership.term;
-    void this.#beginWrites(leadership.term);
+    this.#wakeWaiting();
+    if (leadership.kind === "leader") void this.#beginWrites(leadership.term);
   }
 
   configChanged(config: GroupConfig, configIndex: LogIndex): void {
@@ -167,18 +160,29 @@ export class Tablet implements StateMachine {
   }
 
   notLeader(): Redirect {
-    return { kind: "not-leader", leader: this.#leader, descriptor: this.descriptor() };
+    return { kind: "not-leader", leader: this.#leader(), descriptor: this.descriptor() };
   }
 
   /** Why a call for these keys, routed by `generation`, cannot be served here; null: it can. */
   refuses(generation: number, keys: readonly Buffer[]): Redirect | null {
     const { state } = this;
-    if (state.dropped) return { kind: "table-dropped" };
-    if (this.#term === null) return this.notLeader();
-    if (generation !== state.generation || !keys.every((key) => containsKey(state.range, key))) {
-      return { kind: "wrong-range", descriptors: [this.descriptor()] };
+    const serves =
+      this.#term !== null &&
+      !state.dropped &&
+      generation === state.generation &&
+      keys.every((key) => containsKey(state.range, key));
+    return serves ? null : this.#refusal();
+  }
+
+  /** Runs `callback` when writes can be taken, or the leadership has ended (B2); false: too many wait already. */
+  whenWritable(callback: () => void): boolean {
+    if (this.#writes !== null || this.#term === null) {
+      callback();
+      return true;
     }
-    return null;
+    if (this.#waitingForWrites.length >= MAX_WAITING_CALLS) return false;
+    this.#waitingForWrites.push(callback);
+    return true;
   }
 
   /** A read met damage: this replica must be replaced. */
@@ -203,6 +207,17 @@ export class Tablet implements StateMachine {
     return this.#commands.propose({ kind: "verify", generation, verifyId }, this.#term);
   }
 
+  /** Deletes those of the named idempotency records that have expired by log time `expiredAt`. */
+  forgetIdempotency(
+    records: readonly IdempotencyName[],
+    expiredAt: Version,
+  ): Promise<CommandOutcome> {
+    const { generation } = this.#state;
+    if (this.#term === null) return Promise.resolve({ kind: "not-leader" });
+    const entry = { kind: "forget-idempotency" as const, generation, expiredAt, records };
+    return this.#commands.propose(entry, this.#term);
+  }
+
   // --- Inside ---
 
   async #beginWrites(term: Term): Promise<void> {
@@ -210,7 +225,9 @@ export class Tablet implements StateMachine {
     try {
       retries = await this.#loadedRetries();
     } catch (error) {
-      this.damaged(error as Error);
+      if (error instanceof StoreClosedError) return;
+      if (!(error instanceof DamagedReplicaError)) throw error;
+      this.damaged(error);
       return;
     }
     if (this.#term !== term || this.#writes !== null) return;
@@ -226,15 +243,43 @@ export class Tablet implements StateMachine {
         loadRowForWrite(loader, this.#state, key, idempotencyKey, loaded, (error) =>
           this.damaged(error),
         ),
-      notLeader: () => this.notLeader(),
+      refusal: () => this.#refusal(),
     });
+    this.#wakeWaiting();
+  }
+
+  #wakeWaiting(): void {
     for (const waiting of this.#waitingForWrites.splice(0)) waiting();
   }
 
-  /** Runs `callback` when writes can be taken, or the leadership has ended (B2). */
-  whenWritable(callback: () => void): void {
-    if (this.#writes !== null || this.#term === null) callback();
-    else this.#waitingForWrites.push(callback);
+  /** The batch is in the store: from here on readers see its state, and never a state before its rows. */
+  #written(applied: AppliedCommands): void {
+    const before = this.#state;
+    this.#state = applied.state;
+    if (applied.verify !== null) {
+      this.#parts.verifications.begin(this.#state, applied.verify, (error) => this.damaged(error));
+    }
+    for (const { index, term, fate } of applied.commands) {
+      this.#writes?.applied(index, term, fate);
+      this.#commands.applied(index, term, fate);
+    }
+    const { dropped, generation } = this.#state;
+    if (generation === before.generation && dropped === before.dropped) return;
+    this.#writes?.rangeChanged();
+    this.#parts.changed();
+  }
+
+  /** How calls are answered that this replica cannot serve any more. */
+  #refusal(): Redirect {
+    if (this.#state.dropped) return { kind: "table-dropped" };
+    if (this.#term === null) return this.notLeader();
+    return { kind: "wrong-range", descriptors: [this.descriptor()] };
+  }
+
+  /** Never this server itself: it says that it does not lead. */
+  #leader(): ServerId | null {
+    const { leader } = this.group.status();
+    return leader === null || leader.serverId === this.group.serverId ? null : leader.serverId;
   }
 
   #loadedRetries(): Promise<RetryTable> {

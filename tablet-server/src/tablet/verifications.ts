@@ -8,9 +8,11 @@
  * V3. At most `MAX_KEPT` results are kept, oldest out first.
  */
 import { createHash } from "node:crypto";
-import type {
-  CheckpointStore,
-  StoreSnapshot,
+import {
+  StoreClosedError,
+  StoreReadError,
+  type CheckpointStore,
+  type StoreSnapshot,
 } from "@stele/shared/checkpoint-store/checkpoint-store.ts";
 import type { LogIndex, TabletId } from "@stele/shared/ids.ts";
 import { relativeKey } from "../storage/key-layout.ts";
@@ -40,11 +42,22 @@ export class Verifications {
     this.#failed = failed;
   }
 
-  /** The verify entry has just been written; called between two batches. */
-  begin(state: TabletState, verify: { readonly index: LogIndex; readonly verifyId: number }): void {
+  /**
+   * The verify entry has just been written; called between two batches.
+   *
+   * @param damaged the data could not be read; whoever waits for the result gets the error too
+   */
+  begin(
+    state: TabletState,
+    verify: { readonly index: LogIndex; readonly verifyId: number },
+    damaged: (error: StoreReadError) => void,
+  ): void {
     const name = nameOf(state.tabletId, verify.verifyId);
     const result = hashTablet(this.#store.snapshot(), state, verify.index);
-    result.catch(this.#failed);
+    result.catch((error: unknown) => {
+      if (error instanceof StoreReadError) damaged(error);
+      else if (!(error instanceof StoreClosedError)) this.#failed(error);
+    });
     this.#results.set(name, result);
     for (const awaiting of this.#awaited.get(name) ?? []) awaiting(result);
     this.#awaited.delete(name);
@@ -57,16 +70,22 @@ export class Verifications {
     const name = nameOf(tablet, verifyId);
     const known = this.#results.get(name);
     if (known !== undefined) return known;
-    const begun = new Promise<Verification>((resolve) => {
-      const waiting = this.#awaited.get(name) ?? [];
-      waiting.push(resolve);
-      this.#awaited.set(name, waiting);
-    });
+    let asked = (_begun: Promise<Verification>): void => undefined;
+    const begun = new Promise<Verification>((resolve) => (asked = resolve));
+    const waiting = this.#awaited.get(name) ?? [];
+    waiting.push(asked);
+    this.#awaited.set(name, waiting);
     const gaveUp = expired.then(() => {
-      this.#awaited.delete(name);
+      this.#stopAwaiting(name, asked);
       return null;
     });
     return Promise.race([begun, gaveUp]);
+  }
+
+  #stopAwaiting(name: string, asked: (begun: Promise<Verification>) => void): void {
+    const left = (this.#awaited.get(name) ?? []).filter((each) => each !== asked);
+    if (left.length === 0) this.#awaited.delete(name);
+    else this.#awaited.set(name, left);
   }
 }
 

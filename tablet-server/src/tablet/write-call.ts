@@ -1,18 +1,20 @@
 /**
  * One write call on its way through a tablet: collects the outcomes of its writes, which may be decided in
  * different entries, and answers once, when all are there or the leadership ended.
+ *
+ * Holds nothing of the call's bytes: they live as long as its single writes wait.
  */
 import { assert } from "@stele/shared/assert.ts";
 import type { WriteOutcome } from "@stele/shared/row-operations.ts";
-import type { RowReply } from "@stele/shared/wire/row-replies.ts";
 import type { NumberedWrite, WriteCall } from "@stele/shared/wire/row-calls.ts";
+import type { RowReply } from "@stele/shared/wire/row-replies.ts";
 
 /** Why the whole call is answered without outcomes: its writes may be sent again under the same numbers. */
 export type Redirect = Exclude<RowReply, { kind: "written" | "read" | "scanned" }>;
 
 export class WriteCallProgress {
-  readonly call: WriteCall;
   readonly deadlineMs: number;
+  readonly doneBelow: number;
   readonly #outcomes: (WriteOutcome | undefined)[];
   readonly #written: (outcomes: readonly WriteOutcome[]) => void;
   readonly #redirected: (redirect: Redirect) => void;
@@ -27,8 +29,8 @@ export class WriteCallProgress {
       readonly redirected: (redirect: Redirect) => void;
     },
   ) {
-    this.call = call;
     this.deadlineMs = deadlineMs;
+    this.doneBelow = call.doneBelow;
     this.#outcomes = Array.from({ length: call.writes.length });
     this.#left = call.writes.length;
     this.#written = answer.written;
@@ -56,23 +58,18 @@ export class WriteCallProgress {
   }
 }
 
-/** One write of a call, waiting for its turn on its row. */
-export interface PendingWrite {
+/** Where an outcome goes: the place of a write in its call. */
+export interface WritePlace {
   readonly progress: WriteCallProgress;
-  /** Its place in the call. */
   readonly at: number;
+}
+
+/** One write of a call, waiting for its turn on its row, or for its entry. */
+export interface PendingWrite extends WritePlace {
   readonly bootId: bigint;
   readonly numbered: NumberedWrite;
+  /** What it counts against the tablet's limit, its repeats not included. */
+  readonly bytes: number;
   /** The same write, sent again while this one is under way: they share its outcome. */
-  readonly repeats: { readonly progress: WriteCallProgress; readonly at: number }[];
-}
-
-export function decide(pending: PendingWrite, outcome: WriteOutcome): void {
-  pending.progress.decide(pending.at, outcome);
-  for (const { progress, at } of pending.repeats) progress.decide(at, outcome);
-}
-
-export function redirect(pending: PendingWrite, to: Redirect): void {
-  pending.progress.redirect(to);
-  for (const { progress } of pending.repeats) progress.redirect(to);
+  readonly repeats: (WritePlace & { readonly bytes: number })[];
 }

@@ -1,0 +1,124 @@
+/**
+ * The entries of a tablet's leader in one term: formed from evaluated writes, proposed once a cycle of the host, and
+ * followed until they are applied.
+ *
+ * N1. Entries are proposed in the order in which they were formed; one that is refused for the moment (a transfer,
+ *     too much uncommitted) keeps its place, and everything behind it waits.
+ * N2. Every entry ends once: `applied` when it took effect, `lost` when it did not or nobody knows.
+ */
+import type { Clock } from "@stele/shared/clock.ts";
+import type { LogIndex, Term, Version } from "@stele/shared/ids.ts";
+import type { Group } from "@stele/shared/replication/group.ts";
+import { ProposalTracker } from "@stele/shared/replication/proposal-tracker.ts";
+import { EntryBatch, type LoggedWrite } from "./entry-batch.ts";
+import type { EntryFate } from "./entry-payload.ts";
+
+/** How soon a refused proposal is tried again if nothing else happens. */
+const PROPOSE_AGAIN_MS = 20;
+
+export interface EntryQueueParts {
+  readonly group: Group;
+  readonly term: Term;
+  readonly clock: Clock;
+  readonly applied: (batch: EntryBatch) => void;
+  readonly lost: (batch: EntryBatch) => void;
+}
+
+export class EntryQueue {
+  readonly #parts: EntryQueueParts;
+  readonly #tracker = new ProposalTracker<EntryFate>();
+  /** Not proposed; the last one is open for more. */
+  #forming: EntryBatch[] = [];
+  #proposeAsked = false;
+  #retryPlanned = false;
+  #ended = false;
+
+  constructor(parts: EntryQueueParts) {
+    this.#parts = parts;
+  }
+
+  /** Gives the entry that the write is in. */
+  add(write: LoggedWrite, generation: number): EntryBatch {
+    let batch = this.#forming.at(-1);
+    if (batch === undefined || !batch.hasRoomFor(write)) {
+      batch = new EntryBatch(generation, write.version);
+      this.#forming.push(batch);
+    }
+    batch.add(write);
+    this.#askPropose();
+    return batch;
+  }
+
+  /** An entry that only moves log time and tells which retry numbers are done with. */
+  addEmpty(
+    generation: number,
+    version: Version,
+    doneBelow: ReadonlyMap<bigint, number>,
+  ): EntryBatch {
+    const batch = new EntryBatch(generation, version, doneBelow);
+    this.#forming.push(batch);
+    this.#askPropose();
+    return batch;
+  }
+
+  /** The entry at (index, term), proposed here or not, was applied. */
+  applied(index: LogIndex, term: Term, fate: EntryFate): void {
+    this.#tracker.applied(index, term, () => fate);
+    if (this.#forming.length > 0) this.#askPropose();
+  }
+
+  /** Entries that are not proposed yet end as lost: what they were evaluated on does not hold any more. */
+  discardForming(): void {
+    const forming = this.#forming;
+    this.#forming = [];
+    for (const batch of forming) this.#parts.lost(batch);
+  }
+
+  /** The leadership ended. */
+  end(): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#tracker.abandon();
+    this.discardForming();
+  }
+
+  #askPropose(): void {
+    if (this.#proposeAsked || this.#ended) return;
+    this.#proposeAsked = true;
+    this.#parts.group.nextCycle(() => {
+      this.#proposeAsked = false;
+      if (!this.#ended) this.#propose();
+    });
+  }
+
+  #propose(): void {
+    const { group, term } = this.#parts;
+    for (let batch = this.#forming[0]; batch !== undefined; batch = this.#forming[0]) {
+      const proposed = group.propose(batch.encode(), term);
+      if (proposed.kind === "refused") {
+        this.#planRetry();
+        return;
+      }
+      this.#forming.shift();
+      this.#follow(batch, proposed.index);
+    }
+  }
+
+  #follow(batch: EntryBatch, index: LogIndex): void {
+    const { applied, lost, term } = this.#parts;
+    this.#tracker.add(index, term, {
+      done: (fate) => (fate === "effective" ? applied(batch) : lost(batch)),
+      lost: () => lost(batch),
+    });
+  }
+
+  /** N1. The end of the term is told by the host. */
+  #planRetry(): void {
+    if (this.#retryPlanned) return;
+    this.#retryPlanned = true;
+    this.#parts.clock.after(PROPOSE_AGAIN_MS, () => {
+      this.#retryPlanned = false;
+      if (this.#forming.length > 0) this.#askPropose();
+    });
+  }
+}
