@@ -10,7 +10,7 @@
 import type { CancelTimer, Clock } from "@stele/shared/clock.ts";
 import { delay } from "@stele/shared/clock.ts";
 import { DatabaseError } from "@stele/shared/errors.ts";
-import { serverId, type Term } from "@stele/shared/ids.ts";
+import { serverId, type ServerId, type Term } from "@stele/shared/ids.ts";
 import type { Group } from "@stele/shared/replication/group.ts";
 import type { HeartbeatReply, HeartbeatRequest } from "@stele/shared/wire/heartbeat.ts";
 import { AddressNews } from "./address-news.ts";
@@ -23,6 +23,8 @@ import { LeaderState, type LeaderLimits } from "./leader-state.ts";
 
 const TICK_MS = 250;
 const RETRY_MS = 50;
+/** Raft forgets now and then that a follower answered; silence counts after a few of its timeouts. */
+const MASTER_SILENT_MS = 3_000;
 
 /** This master leads the catalog no more; what was under way may or may not take effect. */
 export class LeadershipLost extends Error {
@@ -46,6 +48,9 @@ export class CatalogLeader {
   readonly #news: AddressNews;
   readonly #polls: HeldPolls;
   readonly #waiting = new Set<() => void>();
+  /** When each other master last answered, as Raft tells. */
+  readonly #mastersHeardMs = new Map<ServerId, number>();
+  readonly #beganMs: number;
   #cancelTick: CancelTimer | null = null;
   #cycling = false;
   #closed = false;
@@ -53,7 +58,8 @@ export class CatalogLeader {
   constructor(parts: CatalogLeaderParts) {
     this.#parts = parts;
     const { clock, machine, limits } = parts;
-    this.state = new LeaderState(machine.catalog, limits, clock.monotonicMs());
+    this.#beganMs = clock.monotonicMs();
+    this.state = new LeaderState(machine.catalog, limits, this.#beganMs);
     this.#news = new AddressNews(machine.catalog);
     this.#polls = new HeldPolls(clock);
     this.#tick();
@@ -179,10 +185,21 @@ export class CatalogLeader {
     }
   }
 
+  /** Whether another master answers. */
+  hears(master: ServerId): boolean {
+    const heardMs = this.#mastersHeardMs.get(master) ?? this.#beganMs;
+    return this.#parts.clock.monotonicMs() - heardMs < MASTER_SILENT_MS;
+  }
+
   #tick(): void {
     if (this.#closed) return;
-    this.#cancelTick = this.#parts.clock.after(TICK_MS, () => this.#tick());
-    this.state.tick(this.#parts.clock.monotonicMs());
+    const { clock, group } = this.#parts;
+    this.#cancelTick = clock.after(TICK_MS, () => this.#tick());
+    const nowMs = clock.monotonicMs();
+    for (const { member, recentlyActive } of group.status().followers) {
+      if (recentlyActive) this.#mastersHeardMs.set(member.serverId, nowMs);
+    }
+    this.state.tick(nowMs);
     this.#wake();
   }
 

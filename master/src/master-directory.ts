@@ -28,9 +28,8 @@ export class MasterDirectory {
     const { voters, learners } = status.config;
     return [...voters, ...learners].map(({ serverId }) => {
       const address = this.#book.get(serverId);
-      const follower = status.followers.find(({ member }) => member.serverId === serverId);
       const isSelf = serverId === this.#self;
-      const answers = isSelf || follower?.recentlyActive === true;
+      const answers = isSelf || this.#replica.leader?.hears(serverId) === true;
       return {
         id: address?.name ?? serverId,
         serverId,

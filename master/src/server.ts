@@ -43,7 +43,7 @@ export async function startMaster(
         failed,
       });
       made.replica = replica;
-      return catalogMachines(store, replica.watch);
+      return catalogMachines({ store, clock }, replica.watch);
     },
   });
   const replica = must(made.replica, "the host's machines are made by now");

@@ -38,7 +38,11 @@ class Replica {
   constructor(store: CheckpointStore, state: Buffer, index: number) {
     this.store = store;
     this.#index = index;
-    this.machine = new CatalogMachine(store, new Loaded(), decodeCatalogState(state));
+    this.machine = new CatalogMachine(
+      { store, clock: systemClock },
+      new Loaded(),
+      decodeCatalogState(state),
+    );
   }
 
   get index(): number {
@@ -280,7 +284,7 @@ async function runCommands(seed: number): Promise<void> {
 /** Streams one replica's ranges into a fresh space of another store, as a snapshot does. */
 async function copyBySnapshot(from: Replica, random: Random): Promise<Replica> {
   const store = await openStore(random);
-  const machines = catalogMachines(from.store, () => new Loaded());
+  const machines = catalogMachines({ store: from.store, clock: systemClock }, () => new Loaded());
   const space = spaceId(7);
   for (const range of machines.rangesOf(from.machine.encodeState())) {
     const rows = from.store.iterate({ ...range, reverse: false });

@@ -11,6 +11,7 @@ import type {
   CheckpointStore,
   StoreOperation,
 } from "@stele/shared/checkpoint-store/checkpoint-store.ts";
+import type { Clock } from "@stele/shared/clock.ts";
 import type { LogIndex, SpaceId } from "@stele/shared/ids.ts";
 import type { GroupConfig } from "@stele/shared/raft/group-config.ts";
 import type { Group } from "@stele/shared/replication/group.ts";
@@ -26,12 +27,13 @@ import type {
 import { Catalog, type CatalogChange } from "./catalog.ts";
 import { relativeKeyOf, relativePart, rowKindOf, spaceRange, storeKeyOf } from "./catalog-keys.ts";
 import { decodeCatalogState, encodeCatalogState, type CatalogState } from "./catalog-state.ts";
-import { decodeCommands, type CommandResult } from "./commands.ts";
-import { reduceBatch } from "./reduce.ts";
+import { decodeCommands, type CommandResult, type Slices } from "./commands.ts";
+import { reduceInSlices } from "./reduce.ts";
 import { decodeRow, encodeRow } from "./row-codec.ts";
 
 const LOAD_ROWS = 512;
 const LOAD_BYTES = 1 << 20;
+const ROWS_A_SLICE = 1_000;
 
 /** Who is told what happens to the catalog; called synchronously. */
 export interface CatalogWatcher {
@@ -43,14 +45,19 @@ export interface CatalogWatcher {
   failed(error: unknown): void;
 }
 
+export interface CatalogMachineParts {
+  readonly store: CheckpointStore;
+  readonly clock: Pick<Clock, "soon">;
+}
+
 /** Makes the machines of one master; `watch` is told of each machine's group and gives its watcher. */
 export function catalogMachines(
-  store: CheckpointStore,
+  parts: CatalogMachineParts,
   watch: (group: Group) => CatalogWatcher,
 ): StateMachineFactory {
   return {
     create: ({ group, state }) =>
-      new CatalogMachine(store, watch(group), decodeCatalogState(state)),
+      new CatalogMachine(parts, watch(group), decodeCatalogState(state)),
     relativeKey: relativePart,
     storeKey: storeKeyOf,
     stateAfterSnapshot: (state, space) =>
@@ -61,6 +68,7 @@ export function catalogMachines(
 
 export class CatalogMachine implements StateMachine {
   readonly #store: CheckpointStore;
+  readonly #nextTurn: () => Promise<void>;
   readonly #watcher: CatalogWatcher;
   readonly proposals = new ProposalTracker<readonly CommandResult[]>();
   readonly catalog = new Catalog();
@@ -68,8 +76,10 @@ export class CatalogMachine implements StateMachine {
   /** Settles when the rows are in memory; everything that needs them queues behind it. */
   readonly #loaded: Promise<void>;
 
-  constructor(store: CheckpointStore, watcher: CatalogWatcher, state: CatalogState) {
+  constructor(parts: CatalogMachineParts, watcher: CatalogWatcher, state: CatalogState) {
+    const { clock, store } = parts;
     this.#store = store;
+    this.#nextTurn = () => new Promise((resolve) => clock.soon(resolve));
     this.#watcher = watcher;
     this.#state = state;
     this.#loaded = this.#load();
@@ -82,13 +92,17 @@ export class CatalogMachine implements StateMachine {
 
   async apply(commands: readonly CommittedCommand[]): Promise<AppliedBatch> {
     await this.#loaded;
-    const results = commands.map((command) => ({
-      command,
-      results: reduceBatch(this.catalog, decodeCommands(command.payload)),
-    }));
+    const results: {
+      readonly command: CommittedCommand;
+      readonly results: readonly CommandResult[];
+    }[] = [];
+    for (const command of commands) {
+      const batch = decodeCommands(command.payload);
+      results.push({ command, results: await this.#inTurns(reduceInSlices(this.catalog, batch)) });
+    }
     this.#state = { ...this.#state, counters: this.catalog.counters };
     const changes = this.catalog.takeChanges();
-    const operations = changes.map((change) => operationOf(this.#state.space, change));
+    const operations = await this.#inTurns(operationsOf(this.#state.space, changes));
     this.#watcher.catalogChanged(changes);
     const settle = (): void => {
       for (const { command, results: result } of results) {
@@ -109,6 +123,15 @@ export class CatalogMachine implements StateMachine {
 
   /** Who is a member of the catalog's own group does not concern its rows. */
   configChanged(_config: GroupConfig, _configIndex: LogIndex): void {}
+
+  /** Lets other work of the process run between the slices. */
+  async #inTurns<Result>(slices: Slices<Result>): Promise<Result> {
+    for (;;) {
+      const slice = slices.next();
+      if (slice.done === true) return slice.value;
+      await this.#nextTurn();
+    }
+  }
 
   async #load(): Promise<void> {
     const servers = new Map();
@@ -131,9 +154,17 @@ export class CatalogMachine implements StateMachine {
   }
 }
 
-function operationOf(space: SpaceId, { kind, id, row }: CatalogChange): StoreOperation {
-  const relative = relativeKeyOf(kind, id);
-  const key = storeKeyOf(space, relative);
-  if (row === null) return { type: "del", key };
-  return { type: "put", key, value: sealValue(relative, encodeRow(row)) };
+function* operationsOf(
+  space: SpaceId,
+  changes: readonly CatalogChange[],
+): Slices<StoreOperation[]> {
+  const operations: StoreOperation[] = [];
+  for (const [at, { kind, id, row }] of changes.entries()) {
+    if (at > 0 && at % ROWS_A_SLICE === 0) yield;
+    const relative = relativeKeyOf(kind, id);
+    const key = storeKeyOf(space, relative);
+    if (row === null) operations.push({ type: "del", key });
+    else operations.push({ type: "put", key, value: sealValue(relative, encodeRow(row)) });
+  }
+  return operations;
 }

@@ -159,6 +159,9 @@ export type CommandResult =
   | { readonly kind: "operation"; readonly operationId: OperationId; readonly tableId: TableId }
   | { readonly kind: "refused"; readonly refusal: Refusal; readonly detail: string };
 
+/** Work that may be interrupted where it yields. */
+export type Slices<Result> = Generator<undefined, Result, undefined>;
+
 export const DONE: CommandResult = { kind: "done" };
 
 export const refused = (refusal: Refusal, detail: string): CommandResult => ({

@@ -16,6 +16,7 @@ import {
   type DropTableCommand,
   type ForgetTablets,
   type PlaceAnew,
+  type Slices,
 } from "./commands.ts";
 import { addRemoved } from "./reduce-replacements.ts";
 import {
@@ -30,12 +31,13 @@ import {
 const KEEP_FINISHED_MICROS = 24 * 3600 * 1_000_000;
 const KEEP_FINISHED = 10_000;
 const FORGET_AT_ONCE = 16;
+const TABLETS_A_SLICE = 500;
 
-export function createTable(
+export function* createTable(
   catalog: Catalog,
   command: CreateTableCommand,
   atMicros: number,
-): CommandResult {
+): Slices<CommandResult> {
   const joined = joinedCall(catalog, "create-table", command.name, command.request);
   if (joined !== null) return joined;
   const holder = catalog.tableNamed(command.name);
@@ -63,13 +65,14 @@ export function createTable(
       pending: command.placements.length,
     },
   });
-  addTablets(catalog, id, command);
+  yield* addTablets(catalog, id, command);
   return startCall(catalog, "create-table", id, command, atMicros);
 }
 
-function addTablets(catalog: Catalog, table: TableId, command: CreateTableCommand): void {
+function* addTablets(catalog: Catalog, table: TableId, command: CreateTableCommand): Slices<void> {
   const bounds = [null, ...command.splitKeys.map((key) => Buffer.from(key, "base64")), null];
   for (const [at, placement] of command.placements.entries()) {
+    if (at > 0 && at % TABLETS_A_SLICE === 0) yield;
     const first = firstReplicas(catalog, placement, command.servers);
     catalog.put({
       kind: "tablet",

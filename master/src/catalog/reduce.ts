@@ -4,7 +4,7 @@
  */
 import { unreachable } from "@stele/shared/assert.ts";
 import type { Catalog } from "./catalog.ts";
-import type { Command, CommandBatch, CommandResult } from "./commands.ts";
+import type { Command, CommandBatch, CommandResult, Slices } from "./commands.ts";
 import {
   abortReplacement,
   confirmDestroyed,
@@ -20,12 +20,33 @@ import {
   observeReplicas,
 } from "./reduce-observations.ts";
 
-/** One result a command, in order. */
-export function reduceBatch(catalog: Catalog, batch: CommandBatch): CommandResult[] {
-  return batch.commands.map((command) => reduce(catalog, command, batch.atMicros));
+/**
+ * One result a command, in order. Stops now and then within large commands, so that a caller may let other
+ * work run; nothing but reads may happen to the catalog meanwhile.
+ */
+export function* reduceInSlices(catalog: Catalog, batch: CommandBatch): Slices<CommandResult[]> {
+  const results: CommandResult[] = [];
+  for (const command of batch.commands) {
+    results.push(
+      command.kind === "create-table"
+        ? yield* createTable(catalog, command, batch.atMicros)
+        : reduce(catalog, command, batch.atMicros),
+    );
+  }
+  return results;
 }
 
-function reduce(catalog: Catalog, command: Command, atMicros: number): CommandResult {
+export function reduceBatch(catalog: Catalog, batch: CommandBatch): CommandResult[] {
+  const slices = reduceInSlices(catalog, batch);
+  for (;;) {
+    const slice = slices.next();
+    if (slice.done === true) return slice.value;
+  }
+}
+
+type SmallCommand = Exclude<Command, { kind: "create-table" }>;
+
+function reduce(catalog: Catalog, command: SmallCommand, atMicros: number): CommandResult {
   switch (command.kind) {
     case "register-server":
       return registerServer(catalog, command);
@@ -33,8 +54,6 @@ function reduce(catalog: Catalog, command: Command, atMicros: number): CommandRe
       return replaceServer(catalog, command);
     case "mark-gone":
       return markGone(catalog, command);
-    case "create-table":
-      return createTable(catalog, command, atMicros);
     case "place-anew":
       return placeAnew(catalog, command);
     case "drop-table":

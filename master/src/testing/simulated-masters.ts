@@ -149,7 +149,7 @@ export class SimulatedMasters {
           return answer.toString() as SnapshotAnswer;
         },
       },
-      factory: catalogMachines(store, replica.watch),
+      factory: catalogMachines({ store, clock }, replica.watch),
       limits: { ...DEFAULT_HOST_LIMITS, checkpointIntervalMs: 5_000, retainedLogBytes: 4 * 1024 },
       log: silentLog,
       failed,
