@@ -4,8 +4,8 @@
 // A2. The value is taken as it is, except `@file` (the file's bytes), `-` (standard input's bytes)
 //     and `@@...`, which is text that begins with one `@`.
 import { readFile } from "node:fs/promises";
-import type { Readable } from "node:stream";
-import { usageError } from "./cli-error.ts";
+import { CliError, EXIT, usageError } from "./cli-error.ts";
+import type { CliContext } from "./context.ts";
 
 export interface Assignment {
   /** With its escapes, as typed: the server knows the same rule. */
@@ -15,7 +15,7 @@ export interface Assignment {
 
 export async function readAssignments(
   texts: readonly string[],
-  stdin: Readable,
+  context: CliContext,
 ): Promise<Assignment[]> {
   const assignments: Assignment[] = [];
   let readsStdin = false;
@@ -26,7 +26,7 @@ export async function readAssignments(
     }
     if (source === "-" && readsStdin) throw usageError("only one value can be standard input");
     readsStdin ||= source === "-";
-    assignments.push({ column, value: await readValue(source, stdin) });
+    assignments.push({ column, value: await readValue(source, context) });
   }
   return assignments;
 }
@@ -43,8 +43,8 @@ function splitAssignment(text: string): { readonly column: string; readonly sour
   return { column: text.slice(0, equals), source: text.slice(equals + 1) };
 }
 
-async function readValue(source: string, stdin: Readable): Promise<Buffer> {
-  if (source === "-") return readAll(stdin);
+async function readValue(source: string, context: CliContext): Promise<Buffer> {
+  if (source === "-") return readStdin(context);
   if (source.startsWith("@@")) return Buffer.from(source.slice(1), "utf8");
   if (!source.startsWith("@")) return Buffer.from(source, "utf8");
   return readInputFile(source.slice(1));
@@ -58,8 +58,17 @@ export async function readInputFile(path: string): Promise<Buffer> {
   }
 }
 
-export async function readAll(stream: Readable): Promise<Buffer> {
-  const chunks: Buffer[] = [];
-  for await (const chunk of stream as AsyncIterable<Buffer>) chunks.push(chunk);
-  return Buffer.concat(chunks);
+export async function readStdin({ stdin, interrupt }: CliContext): Promise<Buffer> {
+  const stop = (): void => {
+    stdin.destroy(new CliError(EXIT.interrupted, "interrupted"));
+  };
+  if (interrupt.aborted) stop();
+  interrupt.addEventListener("abort", stop, { once: true });
+  try {
+    const chunks: Buffer[] = [];
+    for await (const chunk of stdin as AsyncIterable<Buffer>) chunks.push(chunk);
+    return Buffer.concat(chunks);
+  } finally {
+    interrupt.removeEventListener("abort", stop);
+  }
 }

@@ -76,3 +76,25 @@ test("Ctrl-C ends a waiting command with 130", async () => {
     harness.operations.before = () => Promise.resolve();
   }
 });
+
+test("an open standard input holds no command that is over or interrupted", async () => {
+  const start = (args: readonly string[]) =>
+    spawn(process.execPath, [stele, ...args], {
+      env: { ...process.env, STELE_URL: harness.baseUrl },
+      stdio: ["pipe", "ignore", "pipe"],
+    });
+  const over = start(["import", "t", "-"]);
+  over.stdin.write('{"error":{"code":"DEADLINE"}}\n');
+  const reading = start(["set", "t", "k", "d:x=-", "-v"]);
+  try {
+    const [code] = (await once(over, "exit")) as [number];
+    expect(code).toBe(7);
+    // Whether it reads already or still starts, it ends.
+    reading.kill("SIGINT");
+    const [readingCode, signal] = (await once(reading, "exit")) as [number | null, string | null];
+    expect(readingCode ?? signal).toBeOneOf([130, "SIGINT"]);
+  } finally {
+    over.kill("SIGKILL");
+    reading.kill("SIGKILL");
+  }
+});

@@ -2,6 +2,8 @@
 import manifest from "../../package.json" with { type: "json" };
 import { isServerRole, runServer } from "./server-role.ts";
 
+const INTERRUPTED = 130;
+
 const args = process.argv.slice(2);
 const [command, role] = args;
 
@@ -10,14 +12,22 @@ if (args.length === 1 && command === "--version") {
 } else if (command === "start" && isServerRole(role)) {
   await runServer(role, args.slice(2));
 } else {
-  process.exitCode = await runCommandLine();
+  const exitCode = await runCommandLine();
+  for (const stream of [process.stdout, process.stderr]) await flushed(stream);
+  // A standard input that nobody closes would hold the process.
+  process.exit(exitCode);
 }
 
 async function runCommandLine(): Promise<number> {
   const { runCli } = await import("./run-cli.ts");
   const interrupt = new AbortController();
   const abandon = new AbortController();
-  const onSignal = (): void => (interrupt.signal.aborted ? abandon : interrupt).abort();
+  const onSignal = (): void => {
+    if (!interrupt.signal.aborted) return interrupt.abort();
+    abandon.abort();
+    // A launcher still has servers to end.
+    if (command !== "start") process.exit(INTERRUPTED);
+  };
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, onSignal);
   // The reader of a pipe may leave early, as `head` does.
   process.stdout.on("error", endOnBrokenPipe);
@@ -35,4 +45,9 @@ async function runCommandLine(): Promise<number> {
 function endOnBrokenPipe(error: NodeJS.ErrnoException): void {
   if (error.code !== "EPIPE") throw error;
   process.exit(0);
+}
+
+function flushed(stream: NodeJS.WriteStream): Promise<void> {
+  if (stream.writableLength === 0) return Promise.resolve();
+  return new Promise((resolve) => stream.write("", () => resolve()));
 }

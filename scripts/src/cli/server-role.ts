@@ -15,6 +15,8 @@ export async function runServer(role: ServerRole, argv: readonly string[]): Prom
     process.stdout.write(`${serverConfigHelp(role)}\nExamples:\n  ${examples[role]}\n`);
     return;
   }
+  // Read when the first asynchronous file call makes the pool. The store's compactions share it.
+  process.env["UV_THREADPOOL_SIZE"] ??= "8";
   const run = await loadServer(role);
   await run(argv, process.env);
 }

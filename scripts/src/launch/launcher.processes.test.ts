@@ -157,6 +157,19 @@ test("a server that refuses its arguments ends the start", async () => {
   await expect(launch().run).rejects.toThrow("ts1 refused to start:\n  unknown flag");
 });
 
+test("a formed cluster starts without a server that refuses, but not without a whole role", async () => {
+  const first = launch();
+  await ready(first);
+  await first.stop();
+  script("ts1", { exit: 2, say: "lost its identity" });
+  const second = launch({ port: undefined });
+  await until(() => second.told.some((line) => line.startsWith("ts1 keeps ending")), "report");
+  expect(isAlive(serverNamed("ts2").pid)).toBe(true);
+  await second.stop();
+  script("ts2", { exit: 2, say: "so did this" });
+  await expect(launch({ port: undefined }).run).rejects.toThrow("refused to start");
+});
+
 test("a server that does not end is killed", async () => {
   script("ts1", { ignoreTerm: true });
   const cluster = launch();

@@ -47,6 +47,8 @@ const PROGRESS_EVERY_MS = 5000;
 const STRAGGLER_MS = 20_000;
 /** For the processes of one role. */
 const STOP_MS = 8000;
+/** How a server ends that cannot do what its flags and its directory ask for. */
+const USAGE = 2;
 const stopOrder: readonly Role[] = ["frontend", "tablet-server", "master"];
 
 /** Runs until stopped; returns the exit code. Throws `LaunchError` for a start that cannot be. */
@@ -93,6 +95,8 @@ export class LocalCluster {
   readonly #over = new AbortController();
   #failure: LaunchError | null = null;
   #isReady = false;
+  /** Those that ended because of what they were asked. */
+  readonly #refused = new Set<ServerPlan>();
   #allStarted = false;
 
   constructor({
@@ -168,11 +172,9 @@ export class LocalCluster {
   }
 
   #onEnded(plan: ServerPlan, exitCode: number | null): void {
-    const log = this.#request.directory.logPath(plan.id);
-    if (exitCode === 2 && !this.#isReady) {
-      const words = this.#processes.find((process) => process.plan === plan)?.lastWords() ?? [];
-      const text = words.map((line) => `\n  ${line}`).join("");
-      this.#fail(new LaunchError(`${plan.id} refused to start:${text}\n  more in ${log}`, 2));
+    if (exitCode === USAGE && !this.#isReady) {
+      this.#refused.add(plan);
+      if (this.#isHopeless(plan)) this.#fail(this.#refusal(plan));
     } else if (
       this.#request.restart === "never" &&
       this.#processes.every((process) => !process.isRunning)
@@ -181,6 +183,20 @@ export class LocalCluster {
         new LaunchError(`every server has ended; see ${this.#request.directory.logsPath}`),
       );
     }
+  }
+
+  /** A formed cluster serves without some servers, but not without any of a role. */
+  #isHopeless({ role }: ServerPlan): boolean {
+    const plans = this.#processes.map(({ plan }) => plan);
+    const ofRole = plans.filter((plan) => plan.role === role);
+    return !this.#cluster.formed || ofRole.every((plan) => this.#refused.has(plan));
+  }
+
+  #refusal(plan: ServerPlan): LaunchError {
+    const words = this.#processes.find((process) => process.plan === plan)?.lastWords() ?? [];
+    const text = words.map((line) => `\n  ${line}`).join("");
+    const log = this.#request.directory.logPath(plan.id);
+    return new LaunchError(`${plan.id} refused to start:${text}\n  more in ${log}`, USAGE);
   }
 
   #fail(error: LaunchError): void {

@@ -34,10 +34,12 @@ export function probeReadiness(url: string): Promise<Readiness> {
   });
 }
 
+/** Servers give a reason, front-ends a problem. */
 function detailOf(body: string): string | null {
   try {
-    const { detail } = JSON.parse(body) as { detail?: unknown };
-    return typeof detail === "string" ? detail : null;
+    const { reason, detail } = JSON.parse(body) as { reason?: unknown; detail?: unknown };
+    const said = reason ?? detail;
+    return typeof said === "string" ? said : null;
   } catch {
     return null;
   }

@@ -68,7 +68,7 @@ export class SupervisedProcess {
     this.#logFrom = fstatSync(log).size;
     const child = spawn(program, args, {
       stdio: ["ignore", log, log, "pipe"],
-      env: { UV_THREADPOOL_SIZE: "8", ...process.env, STELE_LAUNCHER_PIPE: "1" },
+      env: { ...process.env, STELE_LAUNCHER_PIPE: "1" },
     });
     closeSync(log);
     // The pipe breaks when the process dies, which "exit" tells better.

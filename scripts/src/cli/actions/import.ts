@@ -54,6 +54,7 @@ class ImportRun {
   #imported = 0;
   #savedMs = -Infinity;
   #progress: Progress | null = null;
+  #input: Readable | null = null;
 
   constructor(session: Session, table: string, file: string, options: ImportOptions) {
     this.#session = session;
@@ -98,6 +99,7 @@ class ImportRun {
       throw this.#unfinished(error);
     } finally {
       this.#progress.stop();
+      this.#input?.destroy();
       this.#rejects.close();
     }
     this.#checkpoint?.remove();
@@ -112,6 +114,7 @@ class ImportRun {
       this.#file === "-"
         ? this.#session.context.stdin
         : createReadStream(this.#file, { start: offset, highWaterMark: 256 * 1024 });
+    this.#input = stream;
     if (isCsv) return csvSource({ stream, start, int64: new Set(int64) });
     const id = this.#checkpoint?.id ?? randomUUID();
     return ndjsonSource({ stream, start, id });

@@ -3,7 +3,7 @@ import { fromJsonBytes, toJsonBytes } from "../json-bytes.ts";
 import type { JsonBytes, JsonValue } from "../json-bytes.ts";
 import { printKey } from "../key-text.ts";
 import { parseKey } from "../key-text.ts";
-import { readAll, readAssignments, readInputFile } from "../assignments.ts";
+import { readAssignments, readInputFile, readStdin } from "../assignments.ts";
 import type { Assignment } from "../assignments.ts";
 import { usageError } from "../cli-error.ts";
 import type { CliContext } from "../context.ts";
@@ -39,7 +39,7 @@ export function setCells(
   return withSession(context, options, async (session) => {
     const key = parseKey(keyText);
     const headers = conditionHeaders(options);
-    const assignments = await readAssignments(texts, context.stdin);
+    const assignments = await readAssignments(texts, context);
     const [only] = assignments;
     const isLarge = assignments.length === 1 && (only?.value.length ?? 0) > JSON_VALUE_BYTES_MAX;
     const { timestamp } = options;
@@ -75,7 +75,7 @@ export function putRow(
     }
     const content =
       source === undefined
-        ? { columns: jsonColumns(await readAssignments(texts, context.stdin), options) }
+        ? { columns: jsonColumns(await readAssignments(texts, context), options) }
         : await readRowJson(source, context);
     const reply = await session.client.call({
       ...rowPath(table, key),
@@ -140,7 +140,7 @@ function jsonInt64(column: string, value: Buffer): JsonValue {
 
 /** What `get -o json` gave; whose row it was does not matter. */
 async function readRowJson(source: string, context: CliContext): Promise<object> {
-  const bytes = source === "-" ? await readAll(context.stdin) : await readInputFile(source);
+  const bytes = source === "-" ? await readStdin(context) : await readInputFile(source);
   let row: unknown;
   try {
     row = JSON.parse(bytes.toString("utf8"));
