@@ -99,13 +99,13 @@ export class Master {
   }
 }
 
-/** Null: this master belongs to its cluster, and whoever had to hear of it has. */
+/** Null: this master belongs to its cluster. One that missed the commit learns of it by asking (forming.ts, F3). */
 async function openForming(parts: MasterParts): Promise<Forming | null> {
   const { addresses, bootstrap, clock, cluster, formingFile, host, log, random, rpc, self } = parts;
   const found = await formingFile.read();
   const isFormed = cluster.clusterId() !== null;
   if (isFormed && parts.replica.group === null) throw new FormingRefusedError(LOST_CATALOG);
-  if (found === null && isFormed) return null;
+  if (isFormed) return null;
   if (found === null && !bootstrap) throw new FormingRefusedError(NOTHING_TO_GO_ON_WITH);
   const document = found ?? {
     masters: mastersOf(self.url, parts.masterUrls),

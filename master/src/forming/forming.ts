@@ -146,8 +146,8 @@ export class Forming {
   }
 
   /**
-   * The former tells the commit until everybody has it; restarts repeat it. Then it campaigns, so that nobody
-   * waits for the first election timeout.
+   * The former tells the commit until everybody has it. Then it campaigns, so that nobody waits for the first
+   * election timeout.
    */
   async #spread(): Promise<void> {
     const { clock, host, peers } = this.#parts;

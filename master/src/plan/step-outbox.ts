@@ -96,12 +96,6 @@ export class StepOutbox {
     return next;
   }
 
-  /** Steps wanted of the server, sent or not. */
-  pending(server: ServerId): number {
-    const queue = this.#queues.get(server);
-    return queue === undefined ? 0 : queue.sent.size + queue.unsent.size;
-  }
-
   #add(subject: string, key: string, { serverId, step }: PlannedStep): PendingStep {
     const pending = { subject, key, serverId, step, deliveries: 0, dueMs: 0 };
     let queue = this.#queues.get(serverId);

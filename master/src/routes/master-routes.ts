@@ -40,7 +40,8 @@ export function registerMasterRoutes(registrar: RouteRegistrar, parts: MasterRou
       masters: addresses.entries(),
     };
   });
-  registrar.route(acceptProposalRoute, async (proposal) => {
+  registrar.route(acceptProposalRoute, async (proposal): Promise<Verdict> => {
+    if (clusterId() === proposal.clusterId) return { kind: "done" };
     return (await forming?.accept(proposal)) ?? belongsElsewhere(clusterId());
   });
   registrar.route(commitProposalRoute, async (request): Promise<Verdict> => {
