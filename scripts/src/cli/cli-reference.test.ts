@@ -2,14 +2,13 @@ import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
 import { cliReference, fullName, leaves } from "./cli-reference.ts";
 import { buildProgram } from "./program.ts";
-import { serverFlags } from "./server-flags.ts";
 import { cliRun, memoryContext } from "./testing/cli-run.ts";
 
 const page = fileURLToPath(new URL("../../../docs/CLI.md", import.meta.url));
 
 function program() {
   const { context, stdout } = memoryContext();
-  const { command } = buildProgram({ context, version: "0", serverFlags: serverFlags() });
+  const { command } = buildProgram({ context, version: "0", serverFlags: [] });
   const capture = (print: () => void): string => {
     const before = stdout.text().length;
     print();

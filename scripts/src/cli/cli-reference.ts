@@ -6,7 +6,8 @@ const WIDTH = 96;
 const introduction = `# The command line
 
 \`npx stele\` from a checkout; nothing needs to be installed first. It speaks only the REST API, whose address is \`--url\`, else
-\`STELE_URL\`, else \`http://127.0.0.1:7070\`. This page is generated from the commands' own help.
+\`STELE_URL\`, else \`http://127.0.0.1:7070\`. This page is generated from the commands' own help; \`stele start --help\` lists the knobs of the
+servers as well.
 
 - **Output.** Data goes to standard output and nothing else does; progress, notices and errors go to standard error. \`-o\` may stand
   anywhere: \`table\` (the default on a terminal), \`ndjson\` (the default in a pipe: one JSON text a line, as the REST API writes it),

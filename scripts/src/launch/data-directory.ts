@@ -11,6 +11,7 @@
 //     form it, afterwards an empty master directory is a lost master.
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { lockDirectory, LockHeldError } from "@stele/shared/process/process-lock.adapter.ts";
 import type { ProcessLock } from "@stele/shared/process/process-lock.adapter.ts";
 import { replaceFile } from "./atomic-file.ts";
@@ -31,6 +32,10 @@ export interface RunningProcess {
   readonly url: string;
   readonly dataDir: string;
 }
+
+/** The holder may be a launcher that was killed a moment ago. */
+const LOCK_PATIENCE_MS = 1000;
+const LOCK_POLL_MS = 50;
 
 export class DataDirectory {
   /** Absolute. */
@@ -58,14 +63,15 @@ export class DataDirectory {
 
   /** One launcher a directory; throws `LaunchError` while another one lives. */
   async lock(): Promise<ProcessLock> {
-    try {
-      return await lockDirectory(this.path);
-    } catch (error) {
-      if (!(error instanceof LockHeldError)) throw error;
-      throw new LaunchError(
-        `a cluster is already running on ${this.path} (its launcher is ${error.holder}).\n` +
-          "  Use it, stop it with Ctrl-C, or start another one with --data-dir <other directory>.",
-      );
+    const endMs = performance.now() + LOCK_PATIENCE_MS;
+    for (;;) {
+      try {
+        return await lockDirectory(this.path);
+      } catch (error) {
+        if (!(error instanceof LockHeldError)) throw error;
+        if (performance.now() > endMs) throw alreadyRunning(this.path, error.holder);
+      }
+      await sleep(LOCK_POLL_MS);
     }
   }
 
@@ -116,6 +122,13 @@ export class DataDirectory {
     const tabletServers = count(/^ts\d+$/);
     return { base: DEFAULT_PORT, masters, tabletServers, frontends: 1, formed: true };
   }
+}
+
+function alreadyRunning(path: string, holder: string): LaunchError {
+  return new LaunchError(
+    `a cluster is already running on ${path} (its launcher is ${holder}).\n` +
+      "  Use it, stop it with Ctrl-C, or start another one with --data-dir <other directory>.",
+  );
 }
 
 export function readIfPresent(path: string): string | null {

@@ -28,12 +28,21 @@ export async function endLeftovers({ processes, tell, stop }: LeftoverWait): Pro
       const names = left.map(({ id, pid }) => `${id} (pid ${pid})`).join(", ");
       tell(`waiting for processes of the run before to end: ${names}`);
     }
-    if (waitedMs > PATIENCE_MS) for (const { pid } of left) process.kill(pid, "SIGKILL");
+    if (waitedMs > PATIENCE_MS) {
+      const ours = left.filter((each) => argumentsOf(each.pid)?.includes(each.dataDir));
+      for (const { pid } of ours) process.kill(pid, "SIGKILL");
+      if (ours.length === 0) return;
+    }
     await sleep(POLL_MS);
   }
 }
 
-/** A pid may belong to a stranger by now: only the arguments prove whose it is. */
+/**
+ * A pid may belong to a stranger by now: only the arguments prove whose it is. A process that is
+ * ending has none any more, but may still hold its port.
+ */
 function isStillServing({ pid, dataDir }: RunningProcess): boolean {
-  return isAlive(pid) && (argumentsOf(pid)?.includes(dataDir) ?? false);
+  if (!isAlive(pid)) return false;
+  const found = argumentsOf(pid);
+  return found !== null && (found.length === 0 || found.includes(dataDir));
 }

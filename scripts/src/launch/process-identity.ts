@@ -1,7 +1,10 @@
 // Whether a process of an earlier run is still alive, told apart from a stranger with its old pid.
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 
-/** A process that has ended but was not yet waited for by its parent is dead. */
+/**
+ * A process that has ended but was not yet waited for by its parent is dead, once all its threads
+ * have ended: until then they hold its files, sockets and locks.
+ */
 export function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0);
@@ -9,7 +12,16 @@ export function isAlive(pid: number): boolean {
     return (error as NodeJS.ErrnoException).code === "EPERM";
   }
   const state = statFields(pid)?.[0];
-  return state !== "Z" && state !== "X";
+  if (state !== "Z" && state !== "X") return true;
+  return threadCount(pid) > 1;
+}
+
+function threadCount(pid: number): number {
+  try {
+    return readdirSync(`/proc/${pid}/task`).length;
+  } catch {
+    return 0;
+  }
 }
 
 /** When the kernel started it, in ticks since boot; null where the system does not tell. */
@@ -26,11 +38,10 @@ function statFields(pid: number): readonly string[] | undefined {
   }
 }
 
-/** The arguments it was started with; null where the system does not tell, or it is a zombie. */
+/** The arguments it was started with; none while it is ending; null where the system does not tell. */
 export function argumentsOf(pid: number): readonly string[] | null {
   try {
-    const text = readFileSync(`/proc/${pid}/cmdline`, "utf8");
-    return text === "" ? null : text.split("\0").slice(0, -1);
+    return readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0").slice(0, -1);
   } catch {
     return null;
   }
