@@ -9,8 +9,10 @@
  */
 import type { CancelTimer, Clock } from "@stele/shared/clock.ts";
 import { delay } from "@stele/shared/clock.ts";
+import { DatabaseError } from "@stele/shared/errors.ts";
 import type { Log } from "@stele/shared/log.ts";
 import type { AddressEntry } from "@stele/shared/process/address-book.ts";
+import { ChannelFailure } from "@stele/shared/rpc/channel-contract.ts";
 import type { RpcClient } from "@stele/shared/rpc/rpc-client.ts";
 import {
   HEARTBEAT_HOLD_MS,
@@ -47,8 +49,17 @@ export class Heartbeat {
   #nextMaster = 0;
   #masterTerm = -1;
   #acknowledgedAtMs: number | null = null;
+  /** Heartbeats that wait at a master. */
   #underWay = 0;
-  #changed = false;
+  /** A change is waiting for others to join it. */
+  #gathering = false;
+  /** Something changed since the last heartbeat went out. */
+  #hasNews = false;
+  /** After a failure. */
+  #pausing = false;
+  /** The leader's url is another master's word, and not confirmed. */
+  #followedHint = false;
+  readonly #giveUp = new AbortController();
   #cancelGather: CancelTimer | null = null;
   #stopped = true;
 
@@ -66,38 +77,51 @@ export class Heartbeat {
     void this.#beat();
   }
 
+  /** What is under way is given up; its answer would count for nothing. */
   stop(): void {
     this.#stopped = true;
     this.#cancelGather?.();
+    this.#giveUp.abort();
   }
 
   /** Something changed that the master should hear of soon. */
   changed(): void {
-    if (this.#changed || this.#stopped) return;
-    this.#changed = true;
+    if (this.#gathering || this.#stopped) return;
+    this.#gathering = true;
     this.#cancelGather = this.#parts.clock.after(GATHER_MS, () => {
-      this.#changed = false;
-      if (this.#underWay < 2) void this.#beat();
+      this.#gathering = false;
+      this.#hasNews = true;
+      this.#goOn();
     });
   }
 
+  /** B1. */
+  #goOn(): void {
+    if (this.#stopped || this.#pausing) return;
+    if (this.#underWay === 0 || (this.#underWay === 1 && this.#hasNews)) void this.#beat();
+  }
+
   async #beat(): Promise<void> {
-    if (this.#stopped) return;
+    this.#hasNews = false;
     this.#underWay++;
-    let pauseMs = 0;
+    let pauseMs: number;
     try {
       pauseMs = await this.#exchange();
     } catch (error) {
-      this.#parts.log.debug({ error }, "a master did not answer a heartbeat");
-      this.#leaderUrl = null;
-      this.#nextMaster++;
+      const { log } = this.#parts;
+      const isExpected = error instanceof ChannelFailure || error instanceof DatabaseError;
+      if (isExpected) log.debug({ error }, "a master did not answer a heartbeat");
+      else log.error({ error }, "a heartbeat failed");
+      this.#tryNextMaster();
       pauseMs = PAUSE_MS;
-    } finally {
-      this.#underWay--;
     }
-    if (pauseMs > 0) await delay(this.#parts.clock, pauseMs);
-    // B1: whoever is the last to come back goes on.
-    if (this.#underWay === 0) void this.#beat();
+    this.#underWay--;
+    if (pauseMs > 0 && !this.#stopped) {
+      this.#pausing = true;
+      await delay(this.#parts.clock, pauseMs);
+      this.#pausing = false;
+    }
+    this.#goOn();
   }
 
   /** Gives how long to wait before the next heartbeat. */
@@ -120,34 +144,59 @@ export class Heartbeat {
         ...reports.take(sequence),
         wallMicros: clock.wallMicros(),
       },
-      { deadlineMs: clock.monotonicMs() + ANSWER_MS },
+      { deadlineMs: clock.monotonicMs() + ANSWER_MS, signal: this.#giveUp.signal },
     );
-    return this.#answered(url, sequence, reply);
+    return this.#stopped ? 0 : this.#answered(url, sequence, reply);
   }
 
   #answered(url: string, sequence: number, reply: HeartbeatReply): number {
-    const { clock, learnt, refused, reports, steps } = this.#parts;
+    const { clock, learnt, refused, steps } = this.#parts;
     switch (reply.kind) {
       case "not-leader":
-        this.#leaderUrl = reply.leaderUrl === url ? null : reply.leaderUrl;
-        this.#nextMaster++;
-        return this.#leaderUrl === null ? PAUSE_MS : 0;
+        return this.#redirected(url, reply.leaderUrl);
       case "refused":
         refused(reply.detail);
+        this.#tryNextMaster();
         return PAUSE_MS;
       case "steps":
+        if (reply.masterTerm < this.#masterTerm) return this.#redirected(url, null);
         this.#leaderUrl = url;
+        this.#followedHint = false;
         this.#acknowledgedAtMs = clock.monotonicMs();
-        if (reply.resend || reply.masterTerm !== this.#masterTerm) {
-          const isNews = reply.resend || this.#masterTerm !== -1;
-          this.#masterTerm = reply.masterTerm;
-          if (isNews) reports.forget();
-        }
-        if (!reply.resend) reports.acknowledged(Math.min(sequence, reply.acknowledged));
+        this.#acknowledge(sequence, reply);
         learnt(reply.servers);
         steps.take(reply.masterTerm, reply.steps);
         return 0;
     }
+  }
+
+  /** A master of another term knows nothing of what was told to the one before. */
+  #acknowledge(sequence: number, reply: Extract<HeartbeatReply, { kind: "steps" }>): void {
+    const { reports } = this.#parts;
+    const isFirst = this.#masterTerm === -1;
+    const isAnother = reply.masterTerm !== this.#masterTerm;
+    this.#masterTerm = reply.masterTerm;
+    if (reply.resend || (isAnother && !isFirst)) reports.forget();
+    else reports.acknowledged(Math.min(sequence, reply.acknowledged));
+  }
+
+  /** Not the leader, or not any more. One hint is followed at once: of two, one may point back. */
+  #redirected(url: string, leaderUrl: string | null): number {
+    // Another heartbeat may have found the leader meanwhile.
+    if (this.#leaderUrl !== null && this.#leaderUrl !== url) return 0;
+    if (leaderUrl !== null && leaderUrl !== url && !this.#followedHint) {
+      this.#leaderUrl = leaderUrl;
+      this.#followedHint = true;
+      return 0;
+    }
+    this.#tryNextMaster();
+    return PAUSE_MS;
+  }
+
+  #tryNextMaster(): void {
+    this.#leaderUrl = null;
+    this.#followedHint = false;
+    this.#nextMaster++;
   }
 
   #anyMaster(): string | null {

@@ -28,6 +28,9 @@ export interface Delta {
   readonly destroyed: Destroyed[];
 }
 
+/** Heartbeats that may be acknowledged still. */
+const MAX_SENT = 4;
+
 export class ReplicaReports {
   readonly #parts: ReportParts;
   /** As acknowledged, by tablet: the report's text. */
@@ -64,6 +67,9 @@ export class ReplicaReports {
       if (this.#knownDestroyed.get(tabletId) !== replicaId) destroyed.push({ tabletId, replicaId });
     }
     this.#sent.set(sequence, { reports, destroyed: tombstones });
+    // Without a master nothing is acknowledged: of what was sent only the newest is worth remembering.
+    for (const older of this.#sent.keys())
+      if (older <= sequence - MAX_SENT) this.#sent.delete(older);
     return { full: this.#full, replicas, destroyed };
   }
 
@@ -79,8 +85,10 @@ export class ReplicaReports {
   *#all(): Generator<ReplicaReport> {
     const { host, tablets, sizes } = this.#parts;
     for (const status of host.statuses()) {
-      const tablet = tablets.tablet(status.tabletId);
-      const state = tablet?.state ?? null;
+      // After the replica before was destroyed its machine may still be known.
+      const state = status.awaitingSnapshot
+        ? null
+        : (tablets.tablet(status.tabletId)?.state ?? null);
       yield {
         ...runningReport(status),
         state: state === null ? "waiting" : state.dropped ? "dropped" : "running",

@@ -5,6 +5,7 @@
  * E1. Steps of a master's term below the highest seen are refused: an old leader of the catalog may not act.
  * E2. A step that cannot be taken now is dropped, with a line in the log: the master sends it again while it is
  *     needed.
+ * E3. A step that comes again while it is being taken is the same step.
  */
 import { unreachable } from "@stele/shared/assert.ts";
 import {
@@ -37,6 +38,8 @@ export interface StepExecutionParts {
 export class StepExecution {
   readonly #parts: StepExecutionParts;
   #highestTerm = 0;
+  /** Steps that are being taken, as texts (E3). */
+  readonly #underWay = new Set<string>();
 
   constructor(parts: StepExecutionParts) {
     this.#parts = parts;
@@ -46,14 +49,19 @@ export class StepExecution {
     if (masterTerm < this.#highestTerm) return;
     this.#highestTerm = masterTerm;
     for (const step of steps) {
-      this.#execute(step).then(
-        (refused) => {
-          if (refused !== null) this.#parts.log.info({ step, refused }, "a step was not taken");
-          this.#parts.changed();
-        },
-        (error: unknown) => this.#parts.failed(error),
-      );
+      const text = JSON.stringify(step);
+      if (this.#underWay.has(text)) continue;
+      this.#underWay.add(text);
+      void this.#run(step)
+        .catch(this.#parts.failed)
+        .finally(() => this.#underWay.delete(text));
     }
+  }
+
+  async #run(step: Step): Promise<void> {
+    const refused = await this.#execute(step);
+    if (refused !== null) this.#parts.log.info({ step, refused }, "a step was not taken");
+    this.#parts.changed();
   }
 
   /** Null: taken, or nothing was left to do; else why not. */
@@ -75,7 +83,7 @@ export class StepExecution {
       }
       case "destroy-replica":
         await this.#parts.host.destroyReplica(tablet, replicaId(step.replicaId));
-        if (this.#parts.host.group(tablet) === null) this.#parts.tablets.forget(tablet);
+        this.#parts.tablets.forget(tablet, replicaId(step.replicaId));
         return null;
       default:
         return unreachable(step);
@@ -104,6 +112,8 @@ export class StepExecution {
   #changeConfig(tablet: TabletId, step: StepOf<"change-config">): string | null {
     const group = this.#parts.host.group(tablet);
     if (group === null) return "no replica here";
+    const generation = this.#parts.tablets.tablet(tablet)?.state.generation;
+    if (generation !== step.generation) return `the tablet is in generation ${generation}`;
     const target = { voters: members(step.voters), learners: members(step.learners) };
     return refusalOf(group.proposeConfig(target, logIndex(step.configIndex)));
   }

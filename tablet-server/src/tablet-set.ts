@@ -1,7 +1,7 @@
 /**
  * The tablets of one server: makes their state machines for the replication host, and hands them out by id.
  */
-import { CATALOG_GROUP, type SpaceId, type TabletId } from "@stele/shared/ids.ts";
+import { CATALOG_GROUP, type ReplicaId, type SpaceId, type TabletId } from "@stele/shared/ids.ts";
 import type {
   KeyRange,
   MachineGroup,
@@ -31,9 +31,10 @@ export class TabletSet implements StateMachineFactory {
     return this.#tablets.values();
   }
 
-  /** The replica was destroyed, or is damaged. */
-  forget(id: TabletId): void {
-    this.#tablets.delete(id);
+  /** Replicas of the tablet up to `replica` were destroyed. */
+  forget(id: TabletId, replica: ReplicaId): void {
+    const tablet = this.#tablets.get(id);
+    if (tablet !== undefined && tablet.group.replicaId <= replica) this.#tablets.delete(id);
   }
 
   create(group: MachineGroup): StateMachine {

@@ -8,6 +8,13 @@ export function rowRanges(state: TabletState): KeyRange[] {
   return state.spans.map(({ range, space }) => rowBounds(space, range));
 }
 
+/** The idempotency records beside the rows, in the order of the store. */
+export function idempotencyRanges(state: TabletState): KeyRange[] {
+  return state.spans
+    .map(({ range, space }) => idempotencyBounds(space, range))
+    .sort((a, b) => Buffer.compare(a.start, b.start));
+}
+
 /** Everything: rows, what lies beside them, and the retry records. */
 export function tabletRanges(state: TabletState): KeyRange[] {
   return [
