@@ -46,6 +46,8 @@ interface Waiting {
 
 const PROBE_MAX_MS = 1_000;
 const REFRESH_EVERY_MS = 1_000;
+/** When servers do not know the tablet. */
+const REFRESH_SOON_MS = 250;
 const RETRY_AFTER_MS = 1_000;
 
 export class LeaderSearch {
@@ -56,6 +58,7 @@ export class LeaderSearch {
   readonly #over: () => void;
   #askedForMs: number;
   #refreshAtMs: number;
+  #refreshedMs = Number.NEGATIVE_INFINITY;
   #refreshing = false;
   /** Set once the tablet counts as having no quorum. */
   #verdict: DatabaseError | null = null;
@@ -96,7 +99,7 @@ export class LeaderSearch {
 
   /** The masters should be asked soon: the map does not show where the tablet is. */
   mapIsWrong(): void {
-    this.#refreshAtMs = Math.min(this.#refreshAtMs, this.#parts.clock.monotonicMs());
+    this.#refreshAtMs = Math.min(this.#refreshAtMs, this.#refreshedMs + REFRESH_SOON_MS);
   }
 
   async run(): Promise<void> {
@@ -162,7 +165,8 @@ export class LeaderSearch {
     this.#refreshing = true;
     void this.#parts.locator.refresh(this.#tablet).then(() => {
       this.#refreshing = false;
-      this.#refreshAtMs = this.#parts.clock.monotonicMs() + REFRESH_EVERY_MS;
+      this.#refreshedMs = this.#parts.clock.monotonicMs();
+      this.#refreshAtMs = this.#refreshedMs + REFRESH_EVERY_MS;
     });
   }
 

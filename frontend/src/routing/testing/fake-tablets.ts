@@ -1,0 +1,370 @@
+/**
+ * Tablet servers and masters for tests of the routing: they keep rows in memory and answer in the real
+ * codecs over `CallChannel`s, after delays on a virtual clock. Tests move leaders, split tablets, stop
+ * servers and break connections.
+ */
+import { must, unreachable } from "@stele/shared/assert.ts";
+import type { Clock } from "@stele/shared/clock.ts";
+import { DatabaseError } from "@stele/shared/errors.ts";
+import { logIndex, replicaId, serverId, tableId, tabletId, version } from "@stele/shared/ids.ts";
+import type { ServerId, TableId, TabletId } from "@stele/shared/ids.ts";
+import type { Random } from "@stele/shared/random.ts";
+import { ChannelFailure } from "@stele/shared/rpc/channel-contract.ts";
+import type { CallChannel } from "@stele/shared/rpc/channel-contract.ts";
+import { compareRowKeys, keyAfter } from "@stele/shared/row-key.ts";
+import { containsKey } from "@stele/shared/row-range.ts";
+import type { RowRange } from "@stele/shared/row-range.ts";
+import type {
+  RowWrite,
+  ScanChunk,
+  ScanRequest,
+  WriteOutcome,
+} from "@stele/shared/row-operations.ts";
+import type { Row } from "@stele/shared/row.ts";
+import type { TabletDescriptor } from "@stele/shared/tablet-descriptor.ts";
+import { lookUpRequestSchema } from "@stele/shared/wire/tablet-map.ts";
+import type { LookUpReply, MapEntry } from "@stele/shared/wire/tablet-map.ts";
+import { decodeRowCall } from "@stele/shared/wire/row-calls.ts";
+import type { RowCall, WriteCall } from "@stele/shared/wire/row-calls.ts";
+import { encodeRowReply } from "@stele/shared/wire/row-replies.ts";
+import type { RowReply } from "@stele/shared/wire/row-replies.ts";
+
+export interface FakeTablet {
+  readonly tabletId: TabletId;
+  readonly table: FakeTable;
+  range: RowRange;
+  generation: number;
+  configIndex: number;
+  servers: ServerId[];
+  /** Null: it has none. */
+  leader: ServerId | null;
+  /** What the followers believe, when it differs. */
+  hint?: ServerId | null;
+}
+
+export interface FakeTable {
+  readonly name: string;
+  readonly tableId: TableId;
+  readonly tablets: FakeTablet[];
+  /** By key as latin1. */
+  readonly rows: Map<string, Row>;
+  dropped: boolean;
+}
+
+/** `down` refuses connections, `frozen` takes calls and never answers. */
+export type ServerState = "up" | "down" | "frozen";
+
+/** What happens to the next calls, one each. `lost` is a connection that breaks before the server acts. */
+export type Fate = "lost" | "cut" | RowReply | ((call: RowCall) => RowReply | null);
+
+export class FakeTablets {
+  readonly states = new Map<ServerId, ServerState>();
+  readonly tables = new Map<string, FakeTable>();
+  /** Every call that reached a server. */
+  readonly received: { readonly server: ServerId; readonly call: RowCall }[] = [];
+  /** Look-ups that a master answered. */
+  readonly lookUps: { readonly table: string; readonly key: string | null }[] = [];
+  /** Writes that took effect, in order. */
+  readonly effects: { readonly key: string; readonly seq: number }[] = [];
+  readonly fates: Fate[] = [];
+  /** `following`: there is no leader, but followers answer. */
+  masters: "leading" | "following" | "away" = "leading";
+  /** What followers believe instead of the truth. */
+  staleReply: LookUpReply | null = null;
+  latencyMs: () => number;
+  readonly #clock: Clock;
+  readonly #done = new Map<string, WriteOutcome>();
+  #nextTable = 1;
+  #nextTablet = 1;
+  #nextVersion = 1;
+
+  constructor(clock: Clock, random: Random, servers: number) {
+    this.#clock = clock;
+    this.latencyMs = () => 0.1 + random.below(100) / 100;
+    for (let number = 1; number <= servers; number++) this.states.set(server(number), "up");
+  }
+
+  createTable(name: string, splitKeys: readonly string[], replicas = 3): FakeTable {
+    const id = tableId(this.#nextTable++);
+    const table: FakeTable = { name, tableId: id, tablets: [], rows: new Map(), dropped: false };
+    const bounds = [null, ...splitKeys.map((key) => Buffer.from(key, "latin1")), null];
+    for (let at = 0; at + 1 < bounds.length; at++) {
+      const servers = [...this.states.keys()];
+      const hosts = Array.from(
+        { length: Math.min(replicas, servers.length) },
+        (_, offset) => servers[(at + offset) % servers.length] as ServerId,
+      );
+      table.tablets.push({
+        tabletId: tabletId(this.#nextTablet++),
+        table,
+        range: { start: bounds[at] ?? null, end: bounds[at + 1] ?? null },
+        generation: 1,
+        configIndex: 1,
+        servers: hosts,
+        leader: hosts[0] ?? null,
+      });
+    }
+    this.tables.set(name, table);
+    return table;
+  }
+
+  /** As later splits do: the right part is a new tablet on the same servers. */
+  split(tablet: FakeTablet, at: Buffer): FakeTablet {
+    const right: FakeTablet = {
+      ...tablet,
+      tabletId: tabletId(this.#nextTablet++),
+      range: { start: at, end: tablet.range.end },
+      generation: tablet.generation + 1,
+      servers: [...tablet.servers],
+    };
+    tablet.range = { start: tablet.range.start, end: at };
+    tablet.generation++;
+    const { tablets } = tablet.table;
+    tablets.splice(tablets.indexOf(tablet) + 1, 0, right);
+    return right;
+  }
+
+  drop(table: FakeTable): void {
+    table.dropped = true;
+    if (this.tables.get(table.name) === table) this.tables.delete(table.name);
+  }
+
+  put(table: FakeTable, key: string): void {
+    const bytes = Buffer.from(key, "latin1");
+    table.rows.set(key, { key: bytes, version: version(this.#nextVersion++), cells: [] });
+  }
+
+  tabletOf(table: FakeTable, key: string): FakeTablet {
+    const bytes = Buffer.from(key, "latin1");
+    return must(
+      table.tablets.find(({ range }) => containsKey(range, bytes)),
+      "tablets tile the table",
+    );
+  }
+
+  /** The calling end of a channel to the server at the url. */
+  readonly open = (url: string): CallChannel => {
+    const to = server(Number(new URL(url).port));
+    return {
+      call: (payload, deadlineMs) => this.#call(to, payload, deadlineMs),
+      close: () => undefined,
+    };
+  };
+
+  /** The map routes of the masters, behind `MasterClient`. */
+  readonly call = async (_route: unknown, request: unknown): Promise<never> => {
+    await new Promise<void>((resolve) => void this.#clock.after(this.latencyMs(), resolve));
+    const asked = lookUpRequestSchema.parse(request);
+    const isForLeader = asked.leaderOnly && this.masters !== "leading";
+    if (this.masters === "away" || isForLeader) {
+      throw new DatabaseError({ code: "UNAVAILABLE", detail: "no master answers" });
+    }
+    this.lookUps.push({ table: asked.table, key: asked.key });
+    return this.#lookUp(asked) as never;
+  };
+
+  #lookUp({
+    table: name,
+    key,
+    neighbours,
+    leaderOnly,
+  }: {
+    readonly table: string;
+    readonly key: string | null;
+    readonly neighbours: number;
+    readonly leaderOnly: boolean;
+  }): LookUpReply {
+    if (this.staleReply !== null && !leaderOnly) return this.staleReply;
+    const table = this.tables.get(name);
+    if (table === undefined) {
+      return { kind: "no-table", authoritative: this.masters === "leading" };
+    }
+    const bytes = key === null ? Buffer.alloc(0) : Buffer.from(key, "base64");
+    const at = table.tablets.findIndex(({ range }) => {
+      return range.end === null || compareRowKeys(bytes, range.end) < 0;
+    });
+    const entries = table.tablets.slice(at, at + 1 + neighbours).map(entryOf);
+    return { kind: "found", schema: { ...schemaOf(table), families: [] }, entries };
+  }
+
+  #call(to: ServerId, payload: Buffer, deadlineMs: number): Promise<Buffer> {
+    const clock = this.#clock;
+    const fate = this.fates.shift();
+    return new Promise((resolve, reject) => {
+      const cancelDeadline = clock.after(deadlineMs - clock.monotonicMs(), () => {
+        reject(new ChannelFailure("deadline", "maybe", "no answer before the deadline"));
+      });
+      const fail = (reason: "refused" | "broken", sent: "no" | "maybe"): void => {
+        cancelDeadline();
+        reject(new ChannelFailure(reason, sent, "as the test wants it"));
+      };
+      clock.after(this.latencyMs(), () => {
+        const state = this.states.get(to);
+        if (fate === "lost") return fail("broken", "maybe");
+        if (state === "down" || state === undefined) return fail("refused", "no");
+        if (state === "frozen") return;
+        const call = decodeRowCall(Buffer.from(payload));
+        this.received.push({ server: to, call });
+        const scripted = typeof fate === "function" ? fate(call) : null;
+        const reply = typeof fate === "object" ? fate : (scripted ?? this.#serve(to, call));
+        clock.after(this.latencyMs(), () => {
+          if (fate === "cut") return fail("broken", "maybe");
+          cancelDeadline();
+          resolve(encodeRowReply(reply));
+        });
+      });
+    });
+  }
+
+  #serve(to: ServerId, call: RowCall): RowReply {
+    const tablet = this.#tablet(call.tabletId);
+    if (tablet === null || !tablet.servers.includes(to)) return { kind: "not-here" };
+    if (tablet.table.dropped) return { kind: "table-dropped" };
+    if (tablet.leader !== to) {
+      const leader = tablet.hint === undefined ? tablet.leader : tablet.hint;
+      return { kind: "not-leader", leader, descriptor: descriptorOf(tablet) };
+    }
+    const keys = call.kind === "write" ? call.writes.map(({ write }) => write.key) : [];
+    if (call.kind === "read") keys.push(...call.keys);
+    const isElsewhere = keys.some((key) => !containsKey(tablet.range, key));
+    if (call.generation !== tablet.generation || isElsewhere) {
+      return { kind: "wrong-range", descriptors: tablet.table.tablets.map(descriptorOf) };
+    }
+    const servedBy = {
+      server: nameOf(to),
+      role: "leader",
+      tablet: tablet.tabletId,
+      generation: tablet.generation,
+      staleness: 0,
+      session: version(this.#nextVersion),
+    } as const;
+    const { rows } = tablet.table;
+    switch (call.kind) {
+      case "read":
+        return {
+          kind: "read",
+          servedBy,
+          rows: call.keys.map((key) => rows.get(text(key)) ?? null),
+        };
+      case "write":
+        return { kind: "written", servedBy, outcomes: this.#write(tablet.table, call) };
+      case "scan":
+        return { kind: "scanned", servedBy, chunk: scan(tablet, call.scan) };
+      default:
+        return unreachable(call);
+    }
+  }
+
+  #write(table: FakeTable, { bootId, writes }: WriteCall): WriteOutcome[] {
+    return writes.map(({ seq, write }) => {
+      const id = `${bootId}/${seq}`;
+      const known = this.#done.get(id);
+      if (known !== undefined) return known;
+      const outcome = this.#evaluate(table, write);
+      if (outcome.kind === "done") {
+        this.#done.set(id, outcome);
+        this.effects.push({ key: text(write.key), seq });
+      }
+      return outcome;
+    });
+  }
+
+  #evaluate(table: FakeTable, write: RowWrite): WriteOutcome {
+    const key = text(write.key);
+    const before = table.rows.get(key);
+    if (write.conditions.absent && before !== undefined) {
+      const error = { code: "ROW_EXISTS", detail: "it exists", applied: "no" } as const;
+      return { kind: "failed", error };
+    }
+    this.put(table, key);
+    const result = {
+      version: must(table.rows.get(key), "a row").version,
+      createdRow: before === undefined,
+      createdColumn: false,
+      matched: true,
+      computed: [],
+      replayed: false,
+    };
+    return { kind: "done", result };
+  }
+
+  #tablet(id: TabletId): FakeTablet | null {
+    for (const { tablets } of this.#allTables()) {
+      const found = tablets.find((tablet) => tablet.tabletId === id);
+      if (found !== undefined) return found;
+    }
+    return null;
+  }
+
+  readonly #known = new Set<FakeTable>();
+  #allTables(): Iterable<FakeTable> {
+    for (const table of this.tables.values()) this.#known.add(table);
+    return this.#known;
+  }
+}
+
+/** The servers of a cluster are numbered from 1; the number is the port. */
+export function server(number: number): ServerId {
+  return serverId(`00000000-0000-4000-8000-${String(number).padStart(12, "0")}`);
+}
+
+export function nameOf(id: ServerId): string {
+  return `ts${Number(id.slice(-12))}`;
+}
+
+export const text = (key: Buffer): string => key.toString("latin1");
+
+const schemaOf = ({ tableId: id }: FakeTable) => ({ tableId: id, schemaVersion: 1, families: [] });
+
+function descriptorOf(tablet: FakeTablet): TabletDescriptor {
+  const { generation, range, servers, table } = tablet;
+  return {
+    tabletId: tablet.tabletId,
+    schema: schemaOf(table),
+    range,
+    generation,
+    configIndex: logIndex(tablet.configIndex),
+    replicas: servers.map((id) => ({
+      replicaId: replicaOf(tablet, id),
+      serverId: id,
+      role: "voter",
+    })),
+  };
+}
+
+/** What a master knows of it. */
+export function entryOf(tablet: FakeTablet): MapEntry {
+  const { configIndex, generation, leader, range, servers } = tablet;
+  const bound = (key: Buffer | null) => key?.toString("base64") ?? null;
+  return {
+    tabletId: tablet.tabletId,
+    generation,
+    configIndex,
+    range: { start: bound(range.start), end: bound(range.end) },
+    replicas: servers.map((id) => ({
+      replicaId: replicaOf(tablet, id),
+      serverId: id,
+      role: "voter",
+      name: nameOf(id),
+      url: `http://127.0.0.1:${Number(id.slice(-12))}`,
+    })),
+    leader: leader === null ? null : replicaOf(tablet, leader),
+  };
+}
+
+function replicaOf({ tabletId: id }: FakeTablet, host: ServerId) {
+  return replicaId(id * 1000 + Number(host.slice(-12)));
+}
+
+/** One chunk in the tablet's range, as `ScanChunk` tells. Each row counts for 10 bytes. */
+function scan({ range, table }: FakeTablet, request: ScanRequest): ScanChunk {
+  const { byteBudget, countOnly, end, limit, reverse, start } = request;
+  const wanted = [...table.rows.values()]
+    .filter(({ key }) => containsKey(range, key) && containsKey({ start, end }, key))
+    .sort((a, b) => compareRowKeys(a.key, b.key) * (reverse ? -1 : 1));
+  const most = Math.min(limit, Math.max(1, Math.ceil(byteBudget / 10)));
+  const taken = wanted.slice(0, most);
+  const next = wanted[most];
+  const resume = next === undefined ? null : reverse ? keyAfter(next.key) : next.key;
+  return { rows: countOnly ? [] : taken, count: taken.length, resume };
+}
