@@ -1,8 +1,7 @@
 /**
  * Reads request bodies whole: bounded in bytes, in time, and over all requests together.
  *
- * D1. A refused body is still taken off the wire, up to a bound: a client that writes before it reads
- *     sees the refusal and not a reset connection.
+ * D1. What of a refused body is still on its way is left to who writes the refusal: see `drain.ts`.
  * D2. Bodies above 64 KiB count against one budget until their reply is finished; beyond it: 429.
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
@@ -21,8 +20,6 @@ import { TurnTaker } from "./turn-taker.ts";
 const COUNTED_BYTES = 64 * 1024;
 /** Larger JSON is parsed in slices. */
 const LARGE_BYTES = 256 * 1024;
-/** A refused body is read on for so many bytes, then the connection is cut. */
-const DRAIN_BYTES = 64 * 1024 * 1024;
 
 export class BodyReader {
   readonly #clock: Clock;
@@ -70,10 +67,7 @@ export class BodyReader {
     limits: CallLimits,
   ): Promise<Buffer> {
     const announced = Number(raw.headers["content-length"] ?? 0);
-    if (announced > maxBytes) {
-      drain(raw);
-      return Promise.reject(tooLarge(maxBytes));
-    }
+    if (announced > maxBytes) return Promise.reject(tooLarge(maxBytes));
     return new Promise((resolve, reject) => {
       const chunks: Buffer[] = [];
       let received = 0;
@@ -84,7 +78,7 @@ export class BodyReader {
       };
       const refuse = (error: DatabaseError) => {
         stop();
-        drain(raw);
+        raw.pause();
         reject(error);
       };
       const onData = (chunk: Buffer) => {
@@ -137,16 +131,6 @@ export function announcesBody(raw: IncomingMessage): boolean {
 /** Whether the body is large, or may be: what is made of it is to be made in turns. */
 export function isLargeBody(raw: IncomingMessage): boolean {
   return Number(raw.headers["content-length"] ?? Infinity) > LARGE_BYTES;
-}
-
-/** Takes the rest of a body off the wire and forgets it; beyond `maxBytes`, cuts the connection. */
-export function drain(raw: IncomingMessage, maxBytes = DRAIN_BYTES): void {
-  let drained = 0;
-  raw.on("data", (chunk: Buffer) => {
-    drained += chunk.length;
-    if (drained > maxBytes) raw.destroy();
-  });
-  raw.resume();
 }
 
 function tooLarge(maxBytes: number): DatabaseError {

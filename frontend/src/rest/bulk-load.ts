@@ -11,7 +11,7 @@ import { DatabaseError } from "@stele/shared/errors.ts";
 import type { DatabaseErrorBody } from "@stele/shared/errors.ts";
 import { parseBareRow, parseOperation } from "./batch-operation.ts";
 import type { Operation } from "./batch-operation.ts";
-import { drain } from "./body-reader.ts";
+import { drained } from "./drain.ts";
 import { LoadReport } from "./load-report.ts";
 import { LoadWindow } from "./load-window.ts";
 import { parseLoadLine } from "./load-line.ts";
@@ -44,11 +44,10 @@ export async function loadRows(
     await load.run(request);
     report.end();
   } catch (error) {
-    drain(request.raw, Infinity);
     const body = expectedError(error);
     report.abandon();
     if (body === null || load.isRefused) throw error;
-    report.fail(body);
+    report.fail(body, drained(request.raw, context.clock, Infinity));
   }
 }
 

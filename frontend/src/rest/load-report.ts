@@ -58,13 +58,18 @@ export class LoadReport {
 
   end(): void {
     const { ok, failed } = this;
-    this.#finish({ end: { ok, failed } });
+    this.#cancelProgress();
+    this.#write({ end: { ok, failed } });
+    this.#reply.raw.end();
   }
 
-  fail(error: DatabaseErrorBody): void {
+  /** Ends once `drained` resolves: the client may still be writing. */
+  fail(error: DatabaseErrorBody, drained: Promise<void>): void {
     const { ok, failed } = this;
     const problem = problemOf(error, this.#reply.request.id);
-    this.#finish({ error: { ...problem, ok, failed, lines: this.#decidedUpTo } });
+    this.#cancelProgress();
+    this.#write({ error: { ...problem, ok, failed, lines: this.#decidedUpTo } });
+    void drained.then(() => this.#reply.raw.end());
   }
 
   /** Ends the report without a last line: another reply takes its place, or nobody listens. */
@@ -86,12 +91,6 @@ export class LoadReport {
     if (this.#reply.raw.destroyed) return;
     if (!this.#hasBegun) this.#begin();
     this.#reply.raw.write(`${JSON.stringify(line)}\n`);
-  }
-
-  #finish(line: object): void {
-    this.#cancelProgress();
-    this.#write(line);
-    this.#reply.raw.end();
   }
 
   #begin(): void {

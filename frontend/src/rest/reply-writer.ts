@@ -55,12 +55,16 @@ export class ReplyWriter {
     error: DatabaseErrorBody,
     moreHeaders: readonly string[] = [],
   ): void {
-    const problem = problemOf(error, reply.request.id);
-    const headers = [...moreHeaders, "Cache-Control", "no-store"];
-    const pause = retryAfterMs(error);
-    if (pause !== null) headers.push("Retry-After", String(Math.max(1, Math.ceil(pause / 1000))));
-    if (error.allow !== undefined) headers.push("Allow", error.allow.join(", "));
-    this.body(reply, problem.status, PROBLEM_TYPE, JSON.stringify(problem), headers);
+    const { status, body, headers } = problemReply(reply, error);
+    this.body(reply, status, PROBLEM_TYPE, body, [...moreHeaders, ...headers]);
+  }
+
+  /** All of a problem but its end, which is left to the caller. */
+  problemBeforeEnd(reply: FastifyReply, error: DatabaseErrorBody): void {
+    const { status, body, headers } = problemReply(reply, error);
+    headers.push("Content-Length", String(Buffer.byteLength(body)));
+    this.begin(reply, status, PROBLEM_TYPE, headers);
+    reply.raw.write(body);
   }
 
   /** Begins a reply whose body is piped in. */
@@ -79,6 +83,15 @@ export class ReplyWriter {
   #headers(reply: FastifyReply, headers: readonly string[]): FlatHeaders {
     return [...headers, "Stele-Request-Id", reply.request.id, ...this.#everyReply];
   }
+}
+
+function problemReply(reply: FastifyReply, error: DatabaseErrorBody) {
+  const problem = problemOf(error, reply.request.id);
+  const headers = ["Cache-Control", "no-store"];
+  const pause = retryAfterMs(error);
+  if (pause !== null) headers.push("Retry-After", String(Math.max(1, Math.ceil(pause / 1000))));
+  if (error.allow !== undefined) headers.push("Allow", error.allow.join(", "));
+  return { status: problem.status, body: JSON.stringify(problem), headers };
 }
 
 const NO_STORE: readonly string[] = ["Cache-Control", "no-store"];

@@ -9,8 +9,9 @@ import type { FastifyReply, FastifyRequest } from "fastify";
 import { InvariantError } from "@stele/shared/assert.ts";
 import { DatabaseError } from "@stele/shared/errors.ts";
 import type { DatabaseErrorBody } from "@stele/shared/errors.ts";
-import { announcesBody, drain } from "./body-reader.ts";
+import { announcesBody } from "./body-reader.ts";
 import { answerPreflight, isPreflight } from "./cors.ts";
+import { drained } from "./drain.ts";
 import { HostCheck, isLoopback } from "./host-check.ts";
 import { invalidInput } from "./invalid-input.ts";
 import { LIMITS } from "./limits.ts";
@@ -92,11 +93,18 @@ export class RestEdge {
   }
 
   #refuseWith(reply: FastifyReply, body: DatabaseErrorBody): void {
+    const { clock, replies } = this.#context;
     const { raw } = reply.request;
-    if (!raw.complete) drain(raw);
-    this.#context.replies.problem(reply, body);
+    if (raw.complete || !announcesBody(raw)) replies.problem(reply, body);
+    else {
+      replies.problemBeforeEnd(reply, body);
+      void drained(raw, clock, DRAIN_BYTES).then(() => reply.raw.end());
+    }
   }
 }
+
+/** A refused body is read on for so many bytes. */
+const DRAIN_BYTES = 64 * 1024 * 1024;
 
 const INTERNAL: DatabaseErrorBody = {
   code: "INTERNAL",

@@ -146,15 +146,21 @@ describe("requests that are none", () => {
     ]);
   });
 
-  test("a client that writes a failing load before it reads gets to read why", async () => {
+  test("a client that writes everything before it reads gets to read why it was refused", async () => {
     const line = '{"put":{"key":""}}\n';
-    const body = line.repeat(Math.ceil((8 * 1024 * 1024) / line.length));
-    const received = await rest.raw(
-      `POST ${rows}:batch?maxFailures=10 HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n` +
-        `Content-Type: application/x-ndjson\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
+    const load = line.repeat(Math.ceil((40 * 1024 * 1024) / line.length));
+    const head = (path: string, type: string, bytes: number) =>
+      `POST ${rows}${path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n` +
+      `Content-Type: ${type}\r\nContent-Length: ${bytes}\r\n\r\n`;
+    const failed = await rest.rawWriteFirst(
+      head(":batch?maxFailures=10", "application/x-ndjson", load.length) + load,
     );
-    expect(received).toContain("TOO_MANY_FAILURES");
-    expect(received.match(/"line":/g)).toHaveLength(10);
+    expect(failed).toContain("TOO_MANY_FAILURES");
+    expect(failed.match(/"line":/g)).toHaveLength(10);
+    const refused = await rest.rawWriteFirst(head("/k", "application/json", load.length) + load);
+    expect(answerOfText(refused).code).toBe("TOO_LARGE");
+    const unknown = await rest.rawWriteFirst(head("/k/none", "text/plain", load.length) + load);
+    expect(answerOfText(unknown).code).toBe("PATH_NOT_FOUND");
   });
 });
 

@@ -1,6 +1,6 @@
 /** A REST server over operations in memory, on loopback, and raw sockets to speak to it. */
 import { connect } from "node:net";
-import type { AddressInfo } from "node:net";
+import type { AddressInfo, Socket } from "node:net";
 import type { FastifyInstance } from "fastify";
 import { systemClock } from "@stele/shared/clock.ts";
 import type { Clock } from "@stele/shared/clock.ts";
@@ -25,6 +25,7 @@ export class RestHarness {
   readonly metrics = new Metrics();
   readonly log: LogLine[] = [];
   readiness: Readiness = { kind: "ready" };
+  readonly #sockets = new Set<Socket>();
   #baseUrl = "";
 
   constructor(config: Partial<RestConfig> = {}, clock: Clock = systemClock) {
@@ -50,6 +51,10 @@ export class RestHarness {
       version: { version: "0.1.0", id: "frontend1" },
       readiness: () => this.readiness,
     });
+    this.server.server.on("connection", (socket: Socket) => {
+      this.#sockets.add(socket);
+      socket.once("close", () => this.#sockets.delete(socket));
+    });
   }
 
   /** With a table `t` of families `d` and `e`, the latter keeping all versions, split at "m". */
@@ -67,6 +72,11 @@ export class RestHarness {
 
   get port(): number {
     return (this.server.server.address() as AddressInfo).port;
+  }
+
+  /** Bytes that the server took from all open connections. */
+  get bytesRead(): number {
+    return [...this.#sockets].reduce((bytes, socket) => bytes + socket.bytesRead, 0);
   }
 
   get baseUrl(): string {
@@ -106,6 +116,21 @@ export class RestHarness {
         if (until !== undefined && received.includes(until)) finish();
       });
       socket.write(typeof request === "string" ? Buffer.from(request, "latin1") : request);
+    });
+  }
+
+  /** Sends all before it reads anything, as simple clients do. */
+  rawWriteFirst(request: string): Promise<string> {
+    return new Promise((resolve, reject) => {
+      const socket = connect(this.port, "127.0.0.1");
+      let received = "";
+      socket.on("error", reject);
+      socket.on("close", () => resolve(received));
+      socket.write(Buffer.from(request, "latin1"), () => {
+        socket.on("data", (chunk) => {
+          received += chunk.toString("latin1");
+        });
+      });
     });
   }
 
