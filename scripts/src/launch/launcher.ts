@@ -270,6 +270,7 @@ export class LocalCluster {
       );
     }
     this.#request.directory.removeProcesses();
+    this.#console.tell(`stopped; the data stays in ${this.#request.directory.path}`);
   }
 }
 

@@ -67,6 +67,7 @@ export class ImportUpload {
   async run(): Promise<void> {
     const { retryForMs, interrupt, tell } = this.#options;
     let backoffMs = BACKOFF_MIN_MS;
+    let told = "";
     for (;;) {
       const beganMs = performance.now();
       const failure = await this.#oneRequest();
@@ -76,7 +77,8 @@ export class ImportUpload {
       if (!isRetryable(failure)) throw failure;
       if (this.#lastDecidedMs > beganMs) backoffMs = BACKOFF_MIN_MS;
       if (performance.now() - this.#lastDecidedMs > retryForMs) throw failure;
-      tell(`${failure.message}; trying again`);
+      if (failure.message !== told) tell(`${failure.message}; trying again`);
+      told = this.#lastDecidedMs > beganMs ? "" : failure.message;
       await sleep(backoffMs, undefined, { signal: interrupt }).catch(() => {});
       backoffMs = Math.min(backoffMs * 2, BACKOFF_MAX_MS);
     }
