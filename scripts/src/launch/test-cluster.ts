@@ -101,6 +101,8 @@ export class TestCluster {
     const patience = AbortSignal.timeout(this.#options.readyWithinMs ?? 30_000);
     patience.addEventListener("abort", () => reject(this.#notReady()), { once: true });
     await promise;
+    // A launcher announces a cluster that serves, be it with a server missing.
+    for (const { plan } of this.#cluster.processes) await this.waitUntilReady(plan.id);
   }
 
   /** Stops every server in order. */
