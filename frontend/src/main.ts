@@ -27,8 +27,15 @@ export async function runFrontend(
     process.on("SIGTERM", stop);
     process.on("SIGINT", stop);
   } catch (error) {
-    if (!(error instanceof ConfigError) && !(error instanceof DataDirectoryError)) throw error;
+    const isExpected =
+      error instanceof ConfigError || error instanceof DataDirectoryError || isOfListen(error);
+    if (!isExpected) throw error;
     process.stderr.write(`${error.message}\n`);
     process.exitCode = error instanceof ConfigError ? 2 : 1;
   }
+}
+
+/** The address is taken, not ours, or not to be had. */
+function isOfListen(error: unknown): error is Error {
+  return error instanceof Error && Reflect.get(error, "syscall") === "listen";
 }

@@ -3,6 +3,7 @@
  *
  * Nothing of it is durable but its identity, its cluster's id and the addresses of the masters.
  */
+import { ConfigError } from "@stele/shared/config.ts";
 import type { ServerConfig } from "@stele/shared/config-knobs.ts";
 import { systemClock } from "@stele/shared/clock.ts";
 import { Metrics } from "@stele/shared/metrics.ts";
@@ -32,6 +33,7 @@ export interface Frontend {
   close(): Promise<void>;
 }
 
+/** Throws `ConfigError`, `DataDirectoryError`, and what `listen` throws. */
 export async function startFrontend(config: ServerConfig): Promise<Frontend> {
   const clock = systemClock;
   const random = systemRandom;
@@ -51,6 +53,10 @@ export async function startFrontend(config: ServerConfig): Promise<Frontend> {
   const urls = (): string[] => [
     ...new Set([...config.masters, ...knownMasters().map(({ url }) => url)]),
   ];
+  if (urls().length === 0) {
+    await directory.close();
+    throw new ConfigError("frontend", ["--masters is required: no master is known yet"]);
+  }
   const exchange = new HttpExchange(identity);
   const rpc = new RpcClient(clock, exchange);
   const metrics = new Metrics();
@@ -81,7 +87,10 @@ export async function startFrontend(config: ServerConfig): Promise<Frontend> {
     version: { version: VERSION, id: ownName },
     readiness,
   });
-  const url = await server.listen(listen);
+  const url = await server.listen(listen).catch(async (error: unknown) => {
+    await directory.close();
+    throw error;
+  });
   log.info({ url }, "listening");
   const join = async (): Promise<void> => {
     await joinCluster({ directory, clock, rpc, masters: urls, log });

@@ -97,9 +97,13 @@ describe("a call finds the leader", () => {
   test("and leaves a slow leader alone while the others follow it", async () => {
     const { harness, tablets } = cluster();
     await harness.read("t", "a");
-    tablets.latencyMs = () => 1_500;
+    tablets.latencyMs = (host) => (host === server(1) ? 1_500 : 1);
+    const before = tablets.received.length;
     const { servedBy } = await harness.read("t", "a");
     expect(servedBy.server).toBe("ts1");
+    const asked = tablets.received.slice(before).map((each) => each.server);
+    expect(asked.filter((each) => each === server(1))).toHaveLength(1);
+    expect(asked.length).toBeGreaterThan(1);
   });
 });
 

@@ -3,7 +3,6 @@ import { describe, expect, test } from "vitest";
 import type { DatabaseError } from "@stele/shared/errors.ts";
 import type { WriteOutcome } from "@stele/shared/row-operations.ts";
 import { server } from "./testing/fake-tablets.ts";
-import type { FakeTablet } from "./testing/fake-tablets.ts";
 import { RoutingHarness, writeOf } from "./testing/routing-harness.ts";
 
 const word = (outcome: WriteOutcome): string =>
@@ -78,17 +77,17 @@ describe("many writes", () => {
     expect(outcomes.map(word)).toEqual(["done", "ROW_EXISTS no", "done"]);
   });
 
-  test("behind a call that failed as a whole are not sent, others go on", async () => {
+  test("behind a call that failed as a whole are not sent, those of other tablets are", async () => {
     const harness = new RoutingHarness({ limits: { callWrites: 2 } });
-    const table = harness.tablets.createTable("t", ["m"]);
+    harness.tablets.createTable("t", ["m"]);
     await harness.read("t", "a");
-    (table.tablets[0] as FakeTablet).leader = null;
-    const many = writeMany(harness, ["a", "b", "c", "z"]);
-    const { outcomes } = await harness.settled(many);
+    const error = { code: "THROTTLED", detail: "full" } as const;
+    harness.tablets.fates.push({ kind: "failed", error });
+    const { outcomes } = await harness.settled(writeMany(harness, ["a", "b", "c", "z"]));
     expect(outcomes.map(word)).toEqual([
-      "NO_QUORUM unknown",
-      "NO_QUORUM unknown",
-      "NO_QUORUM no",
+      "THROTTLED unknown",
+      "THROTTLED unknown",
+      "THROTTLED no",
       "done",
     ]);
     expect(harness.tablets.effects.map(({ key }) => key)).toEqual(["z"]);

@@ -11,8 +11,9 @@
  * | not-here      | no replica of the tablet on this server             | asks the master              |
  * | table-dropped | the tablet's table was dropped                      | resolves the name anew       |
  *
- * A reply other than `written` tells nothing about the effect of the call's writes: they may be retried
- * under the same retry numbers.
+ * `wrong-range`, `not-here` and `table-dropped` come before anything is done with the call's writes;
+ * `not-leader`, and `failed` without `applied: "no"`, tell nothing about their effect. After all of them
+ * the writes may be sent again under the same retry numbers.
  */
 import { unreachable } from "../assert.ts";
 import { ByteReader } from "../bytes/byte-reader.ts";

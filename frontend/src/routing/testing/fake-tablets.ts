@@ -71,7 +71,8 @@ export class FakeTablets {
   masters: "leading" | "following" | "away" = "leading";
   /** What followers believe instead of the truth. */
   staleReply: LookUpReply | null = null;
-  latencyMs: () => number;
+  /** One way, to or from a tablet server, or null: a master. */
+  latencyMs: (host: ServerId | null) => number;
   readonly #clock: Clock;
   readonly #done = new Map<string, WriteOutcome>();
   #nextTable = 1;
@@ -153,7 +154,7 @@ export class FakeTablets {
 
   /** The map routes of the masters, behind `MasterClient`. */
   readonly call = async (_route: unknown, request: unknown): Promise<never> => {
-    await new Promise<void>((resolve) => void this.#clock.after(this.latencyMs(), resolve));
+    await new Promise<void>((resolve) => void this.#clock.after(this.latencyMs(null), resolve));
     const asked = lookUpRequestSchema.parse(request);
     const isForLeader = asked.leaderOnly && this.masters !== "leading";
     if (this.masters === "away" || isForLeader) {
@@ -198,7 +199,7 @@ export class FakeTablets {
         cancelDeadline();
         reject(new ChannelFailure(reason, sent, "as the test wants it"));
       };
-      clock.after(this.latencyMs(), () => {
+      clock.after(this.latencyMs(to), () => {
         const state = this.states.get(to);
         if (fate === "lost") return fail("broken", "maybe");
         if (state === "down" || state === undefined) return fail("refused", "no");
@@ -207,7 +208,7 @@ export class FakeTablets {
         this.received.push({ server: to, call });
         const scripted = typeof fate === "function" ? fate(call) : null;
         const reply = typeof fate === "object" ? fate : (scripted ?? this.#serve(to, call));
-        clock.after(this.latencyMs(), () => {
+        clock.after(this.latencyMs(to), () => {
           if (fate === "cut") return fail("broken", "maybe");
           cancelDeadline();
           resolve(encodeRowReply(reply));
