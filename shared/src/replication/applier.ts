@@ -101,7 +101,7 @@ export class Applier {
   #takePortions(): Portion[] {
     const portions: Portion[] = [];
     let bytes = 0;
-    for (const replica of [...this.#queue]) {
+    for (const replica of Array.from(this.#queue)) {
       if (bytes >= ROUND_BYTES) break;
       // To the end of the queue, if it comes back at all (A1).
       this.#queue.delete(replica);

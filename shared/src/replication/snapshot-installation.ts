@@ -5,7 +5,7 @@
  * I1. The record is logged only when the staged data is proven durable (snapshot-receiver.ts, V1), and holds all
  *     that a recovery needs to perform the switch again.
  * I2. The core may say that it holds the snapshot only after the switch.
- * I3. Every offer is answered: installed, or ignored.
+ * I3. Every offer is answered: the replica has this state, or the offer was ignored.
  * I4. Store, machine and log position change in one turn, unless the replica is gone by then: its data is
  *     the destroyer's affair, and the staged data stays garbage.
  */
@@ -94,7 +94,9 @@ export class SnapshotInstallation {
     for (const [replica, offer] of this.#offered) {
       if (isUnasked(replica)) continue;
       this.#offered.delete(replica);
-      offer.answer("ignored");
+      // The core may have found the whole state in its own log.
+      const hasState = !replica.closed && replica.raft.commit >= offer.staged.offer.index;
+      offer.answer(hasState ? "installed" : "ignored");
     }
   }
 

@@ -69,7 +69,8 @@ export class SnapshotReceiver {
       if (frame.kind !== "header") throw new MalformedFrameError("snapshot without a header");
       const replica = this.#parts.replica(frame.header);
       if (replica === null || this.#receiving.has(replica)) return "ignored";
-      if (frame.header.index <= replica.raft.commit) return "ignored";
+      // The leader lost track of what this replica has; told "ignored" it would send the same for ever.
+      if (frame.header.index <= replica.raft.commit) return "installed";
       this.#receiving.add(replica);
       try {
         return await this.#stageAndOffer(replica, frame.header, stream);

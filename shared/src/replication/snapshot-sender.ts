@@ -37,7 +37,7 @@ export class ReplicaGoneError extends Error {
   override readonly name = "ReplicaGoneError";
 }
 
-/** `ignored`: the receiver did not need it. */
+/** `installed`: the receiver has this state, or a later one. `ignored`: it may be sent again. */
 export type SnapshotAnswer = "installed" | "ignored";
 
 export interface SnapshotSenderParts {

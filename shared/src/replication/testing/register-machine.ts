@@ -1,7 +1,8 @@
 /**
- * A small state machine for tests of the host: named registers, each written whole. A command is
- * `u64 operation, name NUL value`; an operation that was applied before changes nothing.
+ * A small state machine for tests of the host: named registers, each written whole by a command
+ * `name NUL value`. Its state carries a digest of every command in order, so that replicas can be compared.
  */
+import { crc32 } from "node:zlib";
 import type { CheckpointStore } from "../../checkpoint-store/checkpoint-store.ts";
 import { spaceId, type LogIndex, type SpaceId, type TabletId, type Term } from "../../ids.ts";
 import type { Group } from "../group.ts";
@@ -25,15 +26,17 @@ export class RegisterMachine implements StateMachine {
   readonly #store: CheckpointStore;
   readonly #tracker = new ProposalTracker<void>();
   #count: number;
+  #digest: number;
   leadership: Leadership = { kind: "follower", term: 0 as Term, leader: null };
 
   constructor(made: MachineGroup, store: CheckpointStore) {
     this.group = made.group;
     this.tabletId = made.tabletId;
     this.#store = store;
-    const { space, count } = decodeState(made.state);
+    const { space, count, digest } = decodeState(made.state);
     this.#space = space;
     this.#count = count;
+    this.#digest = digest;
   }
 
   /** Entries applied since the group began. */
@@ -41,7 +44,14 @@ export class RegisterMachine implements StateMachine {
     return this.#count;
   }
 
-  async apply(commands: readonly CommittedCommand[]): Promise<AppliedBatch> {
+  /** Of all commands applied since the group began, in order. */
+  get digest(): number {
+    return this.#digest;
+  }
+
+  /** Takes up to four commands at once and leaves the rest, as a machine does that needs the store behind one. */
+  async apply(offered: readonly CommittedCommand[]): Promise<AppliedBatch> {
+    const commands = offered.slice(0, 4);
     const operations = commands.map(({ payload }) => {
       const cut = payload.indexOf(0);
       const key = registerKey(this.#space, payload.subarray(0, cut));
@@ -49,7 +59,10 @@ export class RegisterMachine implements StateMachine {
     });
     await Promise.resolve();
     this.#count += commands.length;
+    for (const { payload } of commands) this.#digest = crc32(payload, this.#digest);
+    const last = commands.at(-1)?.index;
     return {
+      ...(commands.length < offered.length && last !== undefined ? { stopAt: last } : {}),
       operations,
       written: () => {
         for (const { index, term } of commands) this.#tracker.applied(index, term, () => undefined);
@@ -58,7 +71,7 @@ export class RegisterMachine implements StateMachine {
   }
 
   encodeState(): Buffer {
-    return encodeState(this.#space, this.#count);
+    return encodeState({ space: this.#space, count: this.#count, digest: this.#digest });
   }
 
   leadershipChanged(leadership: Leadership): void {
@@ -83,11 +96,10 @@ export class RegisterMachine implements StateMachine {
     return undefined;
   }
 
-  async read(name: string): Promise<string | null | "not-leader"> {
-    if ((await this.group.readBarrier()) === "not-leader") return "not-leader";
-    const { leadership } = this;
+  /** A strong read; undefined: this replica does not lead. */
+  async read(name: string): Promise<string | null | undefined> {
+    if ((await this.group.readBarrier()) === "not-leader") return undefined;
     const [value] = await this.#store.getMany([registerKey(this.#space, Buffer.from(name))]);
-    if (this.leadership !== leadership || leadership.kind !== "leader") return "not-leader";
     return value?.toString() ?? null;
   }
 
@@ -113,7 +125,7 @@ export class RegisterMachines implements StateMachineFactory {
     this.#store = store;
   }
 
-  create(group: MachineGroup): StateMachine {
+  create(group: MachineGroup): RegisterMachine {
     const machine = new RegisterMachine(group, this.#store);
     this.machines.set(group.tabletId, machine);
     return machine;
@@ -128,7 +140,7 @@ export class RegisterMachines implements StateMachineFactory {
   }
 
   stateAfterSnapshot(state: Buffer, space: SpaceId): Buffer {
-    return encodeState(space, decodeState(state).count);
+    return encodeState({ ...decodeState(state), space });
   }
 
   rangesOf(state: Buffer): readonly KeyRange[] {
@@ -136,17 +148,23 @@ export class RegisterMachines implements StateMachineFactory {
   }
 }
 
+interface RegisterState {
+  readonly space: SpaceId;
+  readonly count: number;
+  readonly digest: number;
+}
+
 export function newRegisterState(space: SpaceId): Buffer {
-  return encodeState(space, 0);
+  return encodeState({ space, count: 0, digest: 0 });
 }
 
-function encodeState(space: SpaceId, count: number): Buffer {
-  return Buffer.from(JSON.stringify({ space, count }));
+function encodeState(state: RegisterState): Buffer {
+  return Buffer.from(JSON.stringify(state));
 }
 
-function decodeState(state: Buffer): { space: SpaceId; count: number } {
-  const raw = JSON.parse(state.toString()) as { space: number; count: number };
-  return { space: spaceId(raw.space), count: raw.count };
+function decodeState(state: Buffer): RegisterState {
+  const raw = JSON.parse(state.toString()) as RegisterState;
+  return { ...raw, space: spaceId(raw.space) };
 }
 
 function registerKey(space: SpaceId, name: Buffer): Buffer {

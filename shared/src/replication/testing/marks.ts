@@ -1,0 +1,17 @@
+/** What happened in a simulated run: a simulation that never met a case proves nothing about it. */
+export class Marks {
+  readonly #counts = new Map<string, number>();
+
+  add(mark: string, count = 1): void {
+    this.#counts.set(mark, (this.#counts.get(mark) ?? 0) + count);
+  }
+
+  of(mark: string): number {
+    return this.#counts.get(mark) ?? 0;
+  }
+
+  toString(): string {
+    const lines = [...this.#counts].sort(([a], [b]) => (a < b ? -1 : 1));
+    return lines.map(([mark, count]) => `${mark}: ${count}`).join("\n");
+  }
+}
