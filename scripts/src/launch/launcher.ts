@@ -158,7 +158,12 @@ export class LocalCluster {
   #command(plan: ServerPlan, masterUrls: readonly string[]): readonly string[] {
     const { stele, flags } = this.#request;
     const forms = plan.role === "master" && !this.#cluster.formed;
-    const extra = [...(forms ? ["--bootstrap"] : []), ...flags[plan.role]];
+    const expected = String(this.#cluster.tabletServers);
+    const extra = [
+      ...(forms ? ["--bootstrap"] : []),
+      ...(plan.role === "frontend" ? ["--expect-tablet-servers", expected] : []),
+      ...flags[plan.role],
+    ];
     return [...stele, ...startArguments(plan, masterUrls, extra)];
   }
 

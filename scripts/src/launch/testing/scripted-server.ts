@@ -23,6 +23,7 @@ const { values } = parseArgs({
     advertise: { type: "string" },
     masters: { type: "string" },
     bootstrap: { type: "boolean" },
+    "expect-tablet-servers": { type: "string" },
   },
 });
 const dataDir = values["data-dir"] ?? "";
