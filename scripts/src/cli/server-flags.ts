@@ -4,7 +4,14 @@ import { InvalidArgumentError, Option } from "commander";
 import { KNOBS } from "@stele/shared/config-knobs.ts";
 
 /** The launcher's to decide, one value a server. */
-const OWN: ReadonlySet<string> = new Set(["dataDir", "name", "listen", "advertise", "masters"]);
+const OWN: ReadonlySet<string> = new Set([
+  "dataDir",
+  "name",
+  "listen",
+  "advertise",
+  "masters",
+  "expectTabletServers",
+]);
 
 const kebab = (name: string): string => {
   return name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
