@@ -2,6 +2,7 @@
  * What idle groups cost: one process with three hosts in memory and a thousand groups of three members each. Run with
  * Node 24: `node shared/src/replication/idle-groups.bench.ts [groups] [seconds]`.
  */
+import { must } from "../assert.ts";
 import { MemoryStoreDisk } from "../checkpoint-store/memory-checkpoint-store.ts";
 import { delay, systemClock } from "../clock.ts";
 import { MemoryLogDisk } from "../commit-log/memory-log-disk.ts";
@@ -21,6 +22,10 @@ const random = new SeededRandom(1);
 const clock = systemClock;
 const hosts = new Map<ServerId, ReplicaHost>();
 let messages = 0;
+
+function print(line: string): void {
+  process.stdout.write(`${line}\n`);
+}
 
 async function openHost(): Promise<ServerId> {
   const id = serverId(random.uuid());
@@ -59,11 +64,15 @@ for (let group = 0; group < GROUPS; group++) {
   });
   await Promise.all(
     voters.map((voter) =>
-      hosts.get(voter.serverId)?.createReplica(tabletId(group + 1), voter.replicaId, {
-        kind: "bootstrap",
-        config: { voters, outgoing: [], learners: [] },
-        state: newRegisterState,
-      }),
+      must(hosts.get(voter.serverId), "a host").createReplica(
+        tabletId(group + 1),
+        voter.replicaId,
+        {
+          kind: "bootstrap",
+          config: { voters, outgoing: [], learners: [] },
+          state: newRegisterState,
+        },
+      ),
     ),
   );
 }
@@ -71,7 +80,7 @@ await delay(clock, 4_000);
 const leaders = [...hosts.values()]
   .flatMap((host) => host.statuses())
   .filter(({ role }) => role === "leader");
-console.log(`${GROUPS} groups, ${leaders.length} led`);
+print(`${GROUPS} groups, ${leaders.length} led`);
 
 let longestMs = 0;
 let last = performance.now();
@@ -88,8 +97,8 @@ const { user, system } = process.cpuUsage(before);
 const perSecond = (user + system) / 1e6 / SECONDS;
 const cyclesNow = [...hosts.values()].map(({ counters }) => counters.cycles);
 const ran = cyclesNow.reduce((sum, count, at) => sum + count - (cycles[at] ?? 0), 0);
-console.log(`CPU: ${(perSecond * 1000).toFixed(0)} ms per second for three hosts`);
-console.log(`messages: ${Math.round(messages / SECONDS)} per second, cycles: ${ran / SECONDS}`);
-console.log(`longest stall of the event loop: ${longestMs.toFixed(1)} ms`);
+print(`CPU: ${(perSecond * 1000).toFixed(0)} ms per second for three hosts`);
+print(`messages: ${Math.round(messages / SECONDS)} per second, cycles: ${ran / SECONDS}`);
+print(`longest stall of the event loop: ${longestMs.toFixed(1)} ms`);
 clearInterval(watch);
 for (const host of hosts.values()) await host.close();
