@@ -65,6 +65,7 @@ export interface TabletWritesParts {
   ) => void;
   /** How a call is answered that this replica cannot serve any more. */
   readonly refusal: () => Redirect;
+  readonly notLeader: () => Redirect;
 }
 
 export class TabletWrites {
@@ -326,7 +327,7 @@ export class TabletWrites {
     }
     this.#reads.add({
       confirmed: () => this.#underWay.decide(pending, outcome),
-      refused: () => this.#underWay.redirect(pending, this.#parts.refusal()),
+      refused: () => this.#underWay.redirect(pending, this.#parts.notLeader()),
     });
   }
 }

@@ -244,6 +244,7 @@ export class Tablet implements StateMachine {
           this.damaged(error),
         ),
       refusal: () => this.#refusal(),
+      notLeader: () => this.notLeader(),
     });
     this.#wakeWaiting();
   }
