@@ -1,7 +1,8 @@
 /**
  * Streams a replica's state to a follower whose next entry is compacted away.
  *
- * S1. Data, machine state and log position are of one moment between two batches.
+ * S1. Data, machine state and log position are of one moment between two batches, in which the replica leads:
+ *     its header speaks for a term, and nobody else may.
  * S2. Every sending ends: installed, refused, broken or timed out; the core hears of it.
  * S3. At most `MAX_SENDING` at once, the others wait their turn.
  */
@@ -32,9 +33,9 @@ export interface SnapshotLink {
   send(to: ServerId, frames: AsyncIterable<Buffer>): Promise<SnapshotAnswer>;
 }
 
-/** The replica was destroyed, or found damaged. */
-export class ReplicaGoneError extends Error {
-  override readonly name = "ReplicaGoneError";
+/** The replica was destroyed, was found damaged, or lost its leadership before the snapshot was opened. */
+export class SnapshotCancelledError extends Error {
+  override readonly name = "SnapshotCancelledError";
 }
 
 /** `installed`: the receiver has this state, or a later one. `ignored`: it may be sent again. */
@@ -88,7 +89,9 @@ export class SnapshotSender {
     const { turn, store, factory } = this.#parts;
     return turn.take(() => {
       // A destroyed replica's data may be deleted in part by now: its snapshot would be a whole one of less.
-      if (replica.closed) throw new ReplicaGoneError("the replica is gone");
+      if (replica.closed) throw new SnapshotCancelledError("the replica is gone");
+      // The header's term is the sender's to speak for only while it leads it.
+      if (replica.raft.role !== "leader") throw new SnapshotCancelledError("it leads no more");
       const machineState = must(replica.machineState, "a leader has a machine");
       const { index, term } = replica.applied;
       const placed = must(replica.raft.configAt(index), "the config at the applied index");

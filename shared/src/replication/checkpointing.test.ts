@@ -1,0 +1,135 @@
+/** A host over disks in memory, and what its checkpoints keep, cut and free. */
+import { describe, expect, test } from "vitest";
+import { replicaId, tabletId, type TabletId } from "../ids.ts";
+import type { ReplicaHost } from "./replica-host.ts";
+import type { Replica } from "./replica.ts";
+import { MemoryHost } from "./testing/memory-host.ts";
+
+const BUSY = tabletId(1);
+const IDLE = tabletId(2);
+const VALUE = "x".repeat(500);
+
+async function twoGroups(
+  retainedLogBytes: number,
+): Promise<{ server: MemoryHost; host: ReplicaHost }> {
+  const never = 1 << 30;
+  const server = new MemoryHost({
+    retainedLogBytes,
+    checkpointBytes: never,
+    checkpointIntervalMs: never,
+  });
+  const host = await server.open();
+  host.start();
+  for (const tablet of [BUSY, IDLE]) {
+    const id = replicaId(tablet);
+    const beginning = server.beginning([{ replicaId: id, serverId: server.id }]);
+    await server.within(host.createReplica(tablet, id, beginning));
+    await server.clock.runUntil(() => leads(server, tablet), 10_000);
+  }
+  return { server, host };
+}
+
+function leads(server: MemoryHost, tablet: TabletId): boolean {
+  return server.machines.machines.get(tablet)?.leadership.kind === "leader";
+}
+
+async function write(server: MemoryHost, tablet: TabletId, count: number): Promise<void> {
+  const machine = server.machines.machines.get(tablet);
+  for (let number = 0; number < count; number++) {
+    await server.within(
+      new Promise<void>((resolve) => machine?.write(`${number}`, VALUE, () => resolve())),
+    );
+  }
+}
+
+const replicaOf = (host: ReplicaHost, tablet: TabletId): Replica => host.group(tablet) as Replica;
+
+/** Each segment takes about thirty of these entries. */
+const SEGMENTS = 30;
+
+describe("a checkpoint", () => {
+  test("cuts a log only below the position that the checkpoint before has proven", async () => {
+    const { server, host } = await twoGroups(0);
+    await write(server, BUSY, 10);
+    const replica = replicaOf(host, BUSY);
+    await server.within(host.checkpoint());
+    const proven = replica.applied.index;
+    expect(replica.log.firstIndex).toBe(2);
+    await write(server, BUSY, 10);
+    await server.within(host.checkpoint());
+    expect(replica.log.firstIndex).toBe(proven + 1);
+    expect(replica.applied.index).toBeGreaterThan(proven);
+  });
+
+  test("keeps the newest entries for followers that are a little behind", async () => {
+    const { server, host } = await twoGroups(5 * VALUE.length);
+    await write(server, BUSY, 20);
+    await server.within(host.checkpoint());
+    await server.within(host.checkpoint());
+    const { log } = replicaOf(host, BUSY);
+    expect(log.bytes).toBeGreaterThan(4 * VALUE.length);
+    expect(log.bytes).toBeLessThanOrEqual(5 * VALUE.length);
+  });
+
+  test("frees segments, also those that an idle replica alone still has entries in", async () => {
+    const { server, host } = await twoGroups(1 << 30);
+    await write(server, IDLE, 3);
+    await write(server, BUSY, 8 * SEGMENTS);
+    const idle = replicaOf(host, IDLE);
+    const busy = replicaOf(host, BUSY);
+    await server.within(host.checkpoint());
+    expect([idle.log.firstIndex, host.counters.freedSegments]).toEqual([2, 0]);
+    await server.within(host.checkpoint());
+    expect(idle.log.firstIndex).toBe(idle.applied.index + 1);
+    expect(busy.log.firstIndex).toBe(busy.applied.index + 1);
+    expect(host.counters.freedSegments).toBeGreaterThan(3);
+  });
+
+  test("never frees what a recovery from any of its own moments needs", async () => {
+    for (let steps = 0; steps < 120; steps += 3) {
+      const { server, host } = await twoGroups(0);
+      await write(server, IDLE, 3);
+      await write(server, BUSY, 3 * SEGMENTS);
+      await server.within(host.checkpoint());
+      await write(server, BUSY, SEGMENTS);
+      const before = host.statuses().map(({ applied }) => applied);
+      void host.checkpoint();
+      for (let step = 0; step < steps; step++) await server.clock.step();
+      const again = await server.restart(steps % 2 === 0 ? "power" : "process");
+      expect([...again.suspects()]).toEqual([]);
+      again.start();
+      await server.clock.runUntil(() => leads(server, BUSY) && leads(server, IDLE), 20_000);
+      const after = again.statuses().map(({ applied }) => applied);
+      after.forEach((applied, at) => expect(applied).toBeGreaterThan(before[at] ?? 0));
+      const busy = await server.within(server.machines.machines.get(BUSY)?.contents() ?? reject());
+      expect(busy).toHaveLength(3 * SEGMENTS);
+      expect(server.failures).toEqual([]);
+    }
+  });
+
+  test("records what the log holds durably, not what the core has only decided", async () => {
+    const { server, host } = await twoGroups(0);
+    const replica = replicaOf(host, BUSY);
+    const { term } = replica.raft;
+    // A vote request of a far term: the core takes the term up at once, the log a little later.
+    replica.raft.step({
+      kind: "vote",
+      from: replicaId(9),
+      to: replica.replicaId,
+      term: (term + 5) as typeof term,
+      lastIndex: replica.raft.lastIndex,
+      lastTerm: term,
+      transfer: true,
+    });
+    expect(replica.raft.term).toBe(term + 5);
+    expect(replica.logState.hardState.term).toBe(term);
+    await write(server, IDLE, 1);
+    host.receive(server.id, []);
+    await server.clock.runFor(200);
+    expect(replica.logState.hardState.term).toBeGreaterThan(term);
+  });
+});
+
+function reject(): Promise<never> {
+  return Promise.reject(new Error("no machine"));
+}
