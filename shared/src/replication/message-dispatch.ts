@@ -5,10 +5,16 @@
  * Order towards one follower is kept while its payloads come from disk, since an append that overtakes another
  * is rejected and costs a probe.
  */
-import { assert } from "../assert.ts";
-import { EntryReadError, type CommitLog } from "../commit-log/commit-log.ts";
-import type { LogIndex, ReplicaId, ServerId } from "../ids.ts";
-import type { Entry, OutgoingAppend, OutgoingMessage, RaftMessage } from "../raft/messages.ts";
+import { assert, must } from "../assert.ts";
+import { EntryReadError, type CommitLog, type EntryAddress } from "../commit-log/commit-log.ts";
+import type { LogIndex, ReplicaId, ServerId, Term } from "../ids.ts";
+import type {
+  Entry,
+  EntryKind,
+  OutgoingAppend,
+  OutgoingMessage,
+  RaftMessage,
+} from "../raft/messages.ts";
 import type { RaftEnvelope, RaftLane, RaftTransport } from "../rpc/channel-contract.ts";
 import { memberOf } from "./member-of.ts";
 import type { Replica } from "./replica.ts";
@@ -21,7 +27,7 @@ export interface MessageDispatchParts {
   readonly transport: RaftTransport;
   readonly commitLog: CommitLog;
   /** An entry of the replica cannot be read back. */
-  readonly damaged: (replica: Replica, error: EntryReadError) => void;
+  readonly damaged: (replica: Replica, reason: string) => void;
   readonly failed: (error: unknown) => void;
 }
 
@@ -108,32 +114,37 @@ export class MessageDispatch {
 
   async #readEntries(replica: Replica, message: OutgoingAppend): Promise<Entry[] | "gone"> {
     const { first, last } = message.entries;
-    const wanted: { index: LogIndex; term: Entry["term"]; kind: Entry["kind"] }[] = [];
-    const reads: Parameters<CommitLog["read"]>[0][number][] = [];
+    const found: { index: LogIndex; term: Term; kind: EntryKind; payload: Buffer | null }[] = [];
+    const reads: EntryAddress[] = [];
     for (let index = first; index <= last; index++) {
       const kind = replica.log.kindOf(index);
       const term = replica.log.termOf(index);
-      const location = replica.log.locationOf(index);
-      if (kind === undefined || term === undefined || location === null) return "gone";
-      wanted.push({ index, term, kind });
+      if (kind === undefined || term === undefined) return "gone";
+      const payload = replica.log.payloadOf(index);
+      found.push({ index, term, kind, payload });
+      if (payload !== null) continue;
       const { tabletId, replicaId } = replica;
+      const location = must(replica.log.locationOf(index), `entry ${index} is nowhere`);
       reads.push({ tabletId, replicaId, index, location });
     }
     const payloads = await this.#readPayloads(replica, reads);
     if (payloads === "gone") return "gone";
-    return wanted.map((entry, at) => ({ ...entry, payload: payloads[at] as Buffer }));
+    const loaded = payloads.values();
+    return found.map(({ payload, ...entry }) => {
+      return { ...entry, payload: payload ?? must(loaded.next().value, "a payload read") };
+    });
   }
 
   /** A compaction may free the segment under a read; then the follower needs a snapshot anyway. */
   async #readPayloads(
     replica: Replica,
-    reads: Parameters<CommitLog["read"]>[0],
+    reads: readonly EntryAddress[],
   ): Promise<Buffer[] | "gone"> {
     try {
       return await this.#parts.commitLog.read(reads);
     } catch (error) {
       if (!(error instanceof EntryReadError)) throw error;
-      if (error.reason === "damaged") this.#parts.damaged(replica, error);
+      if (error.reason === "damaged") this.#parts.damaged(replica, error.message);
       return "gone";
     }
   }

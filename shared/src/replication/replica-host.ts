@@ -6,32 +6,28 @@
  *     nothing any more.
  * R2. Whoever waits for the host is answered when it stops, however it stops.
  */
-import { InvariantError } from "../assert.ts";
-import { StoreFailedError, StoreReadError } from "../checkpoint-store/checkpoint-store.ts";
 import type { CancelTimer } from "../clock.ts";
 import type { CommitLog, OpenedLog } from "../commit-log/commit-log.ts";
 import { openCommitLog } from "../commit-log/open-commit-log.ts";
 import type { LogRecord } from "../commit-log/records.ts";
 import type { ReplicaId, ServerId, TabletId } from "../ids.ts";
-import { membersOf } from "../raft/group-config.ts";
 import type { RaftEnvelope, RaftInbox } from "../rpc/channel-contract.ts";
 import { Applier } from "./applier.ts";
+import { Arrivals } from "./arrivals.ts";
 import { Checkpointing } from "./checkpointing.ts";
 import { GarbageCollection } from "./garbage-collection.ts";
 import type { Group, GroupStatus } from "./group.ts";
 import { newHostCounters, type HostCounters } from "./host-counters.ts";
 import { HostLoop } from "./host-loop.ts";
 import type { HostParts } from "./host-parts.ts";
-import { Inbox, payloadBytes } from "./inbox.ts";
 import { MessageDispatch } from "./message-dispatch.ts";
 import { PayloadCache } from "./payload-cache.ts";
 import { Recovery, type Recovered } from "./recovery.ts";
 import { ReplicaFactory } from "./replica-factory.ts";
 import { ReplicaTable, type Creation, type ReplicaBeginning } from "./replica-table.ts";
 import type { Replica } from "./replica.ts";
-import { SnapshotInstallation } from "./snapshot-installation.ts";
-import { SnapshotReceiver } from "./snapshot-receiver.ts";
-import { SnapshotSender, type SnapshotAnswer } from "./snapshot-sender.ts";
+import { SnapshotExchange } from "./snapshot-exchange.ts";
+import type { SnapshotAnswer } from "./snapshot-sender.ts";
 import type { SpaceLedger } from "./space-ledger.ts";
 import { HostStoppedError, StoreTurn } from "./store-turn.ts";
 import type { SuspectReplica } from "./suspect.ts";
@@ -46,21 +42,22 @@ export class ReplicaHost implements RaftInbox {
   readonly counters: HostCounters;
   readonly #parts: HostParts;
   readonly #table: ReplicaTable;
-  readonly #ledger: SpaceLedger;
   readonly #turn = new StoreTurn();
-  readonly #inbox: Inbox;
-  /** Servers that could not be reached since the last drain; a refused connection says most. */
-  #unreachable = new Map<ServerId, "refused" | "broken">();
-  readonly #loop: HostLoop;
+  readonly #commitLog: CommitLog;
   readonly #dispatch: MessageDispatch;
+  readonly #arrivals: Arrivals;
   readonly #applier: Applier;
-  readonly #factory: ReplicaFactory;
-  readonly #sender: SnapshotSender;
-  readonly #receiver: SnapshotReceiver;
-  readonly #installation: SnapshotInstallation;
+  readonly #snapshots: SnapshotExchange;
   readonly #checkpointing: Checkpointing;
   readonly #garbage: GarbageCollection;
-  readonly #commitLog: CommitLog;
+  readonly #loop: HostLoop;
+  /** What the parts of the host tell it. */
+  readonly #calls = {
+    failed: (error: unknown): void => this.#fail(error),
+    damaged: (replica: Replica, reason: string): void => this.#suspect(replica, reason),
+    markDirty: (replica: Replica): void => this.#loop.markDirty(replica),
+    nextCycle: (callback: () => void): void => this.#loop.nextCycle(callback),
+  };
   #loggedBytes = 0;
   #cancelTick: CancelTimer | null = null;
   #cancelCheckpoint: CancelTimer | null = null;
@@ -96,129 +93,127 @@ export class ReplicaHost implements RaftInbox {
   private constructor(parts: HostParts, { log: opened, recovered, cache }: Opened) {
     this.#parts = parts;
     this.#commitLog = opened.log;
-    this.#ledger = recovered.ledger;
     this.counters = newHostCounters();
     if (opened.repairedTornTail) this.counters.tornTailsRepaired++;
-    const { clock, store, factory, limits } = parts;
-    const commitLog = opened.log;
-    const failed = (error: unknown): void => this.#fail(error);
-    const damaged = (replica: Replica, reason: string): void => this.#suspect(replica, reason);
-    this.#inbox = new Inbox(limits.maxInboxBytes);
-    this.#dispatch = new MessageDispatch({
-      transport: parts.transport,
-      commitLog,
-      damaged: (replica, error) => damaged(replica, error.message),
-      failed,
-    });
-    this.#factory = new ReplicaFactory({
-      serverId: parts.serverId,
-      timing: parts.timing,
-      random: parts.random,
-      cache,
-      machines: factory,
-      maxUnappliedBytes: limits.maxUnappliedBytes,
-      calls: {
-        nowMs: () => clock.monotonicMs(),
-        markDirty: (replica) => this.#loop.markDirty(replica),
-        nextCycle: (callback) => this.#loop.nextCycle(callback),
-        damaged,
-      },
-    });
+    const { ledger } = recovered;
+    const { store, log, limits, transport } = parts;
+    const { failed, damaged, markDirty } = this.#calls;
     const turn = this.#turn;
-    const ledger = this.#ledger;
-    this.#garbage = new GarbageCollection({ store, turn, ledger, log: parts.log, failed });
-    this.#sender = new SnapshotSender({ clock, store, turn, factory, link: parts.snapshotLink });
-    this.#installation = new SnapshotInstallation({
-      store,
-      turn,
-      ledger,
-      factory,
-      arrived: () => this.#loop.arrived(),
-      installed: (replica) => {
-        this.counters.snapshotsInstalled++;
-        this.#garbage.wake();
-        this.#loop.markDirty(replica);
-      },
+    const counters = this.counters;
+    const commitLog = opened.log;
+    this.#dispatch = new MessageDispatch({ transport, commitLog, damaged, failed });
+    this.#arrivals = new Arrivals({
+      dispatch: this.#dispatch,
+      counters,
+      maxInboxBytes: limits.maxInboxBytes,
+      maxUnappliedBytes: limits.maxUnappliedBytes,
+      replica: (tablet) => this.#table.replica(tablet),
+      replicas: () => this.#table.replicas(),
+      markDirty,
     });
-    this.#receiver = new SnapshotReceiver({
-      clock,
-      store,
-      turn,
-      ledger,
-      factory,
-      replica: (header) => {
-        const replica = this.#table.replica(header.tabletId as TabletId);
-        return replica?.replicaId === header.to ? replica : null;
-      },
-      offer: (replica, staged) => this.#installation.offer(replica, staged),
-      released: () => this.#garbage.wake(),
-    });
-    this.#applier = new Applier({
-      store,
-      commitLog,
-      turn,
-      counters: this.counters,
-      damaged,
-      applied: (replica) => {
-        if (!replica.closed && replica.raft.hasReady()) this.#loop.markDirty(replica);
-      },
-      failed,
-    });
+    this.#garbage = new GarbageCollection({ store, turn, ledger, log, failed });
+    this.#snapshots = this.#newSnapshots(ledger);
+    const applied = (replica: Replica): void => {
+      if (!replica.closed && replica.raft.hasReady()) markDirty(replica);
+    };
+    this.#applier = new Applier({ store, commitLog, turn, counters, damaged, applied, failed });
     this.#checkpointing = new Checkpointing({
       store,
       commitLog,
       turn,
       ledger,
-      sender: this.#sender,
-      counters: this.counters,
+      sender: this.#snapshots.sender,
+      counters,
       retainedLogBytes: limits.retainedLogBytes,
       replicas: () => this.#table.replicas(),
       settledLsn: () => this.#loop.settledLsn,
-      touched: (replica) => this.#loop.markDirty(replica),
+      touched: markDirty,
     });
-    this.#loop = new HostLoop(
-      {
-        clock,
-        commitLog,
-        dispatch: this.#dispatch,
-        counters: this.counters,
-        arrivals: () => this.#inbox.added,
-        drain: () => this.#drain(),
-        replicas: () => this.#table.replicas(),
-        installationRecord: (replica) => this.#installation.record(replica),
-        install: (replica) => this.#installation.install(replica),
-        gathered: (isDirty) => this.#installation.refuseRest(isDirty),
-        committed: (replica) => this.#applier.enqueue(replica),
-        snapshotWanted: (replica, to) => void this.#sendSnapshot(replica, to),
-        logged: (bytes) => this.#logged(bytes),
-        failed,
+    this.#loop = this.#newLoop();
+    this.#table = this.#newTable(recovered, cache);
+  }
+
+  #newSnapshots(ledger: SpaceLedger): SnapshotExchange {
+    const { clock, store, factory, log, snapshotLink } = this.#parts;
+    return new SnapshotExchange({
+      ...this.#calls,
+      clock,
+      store,
+      turn: this.#turn,
+      ledger,
+      factory,
+      link: snapshotLink,
+      log,
+      counters: this.counters,
+      replica: (header) => {
+        const replica = this.#table.replica(header.tabletId as TabletId);
+        return replica?.replicaId === header.to ? replica : null;
       },
-      commitLog.segments().at(-1)?.lastLsn ?? 0,
-    );
-    this.#table = new ReplicaTable(
+      serverOf: (replica, to) => this.#dispatch.serverOf(replica, to),
+      arrived: () => this.#loop.arrived(),
+      discarded: () => this.#garbage.wake(),
+    });
+  }
+
+  #newLoop(): HostLoop {
+    const { installation } = this.#snapshots;
+    const parts = {
+      clock: this.#parts.clock,
+      commitLog: this.#commitLog,
+      dispatch: this.#dispatch,
+      counters: this.counters,
+      arrivals: () => this.#arrivals.added,
+      drain: () => {
+        const drained = this.#arrivals.drain();
+        for (const replica of installation.step()) this.#loop.markDirty(replica);
+        return drained;
+      },
+      replicas: () => this.#table.replicas(),
+      installationRecord: (replica: Replica) => installation.record(replica),
+      install: (replica: Replica) => installation.install(replica),
+      gathered: (isDirty: (replica: Replica) => boolean) => installation.refuseRest(isDirty),
+      committed: (replica: Replica) => this.#applier.enqueue(replica),
+      snapshotWanted: (replica: Replica, to: ReplicaId) => void this.#snapshots.send(replica, to),
+      logged: (bytes: number) => this.#logged(bytes),
+      failed: this.#calls.failed,
+    };
+    return new HostLoop(parts, this.#commitLog.segments().at(-1)?.lastLsn ?? 0);
+  }
+
+  #newTable(recovered: Recovered, cache: PayloadCache): ReplicaTable {
+    const { store, factory: machines, log, clock, serverId, timing, random, limits } = this.#parts;
+    const factory = new ReplicaFactory({
+      serverId,
+      timing,
+      random,
+      cache,
+      machines,
+      maxUnappliedBytes: limits.maxUnappliedBytes,
+      calls: { ...this.#calls, nowMs: () => clock.monotonicMs() },
+    });
+    const table = new ReplicaTable(
       {
         store,
-        turn,
-        ledger,
-        factory: this.#factory,
-        machines: factory,
-        log: parts.log,
+        turn: this.#turn,
+        ledger: recovered.ledger,
+        factory,
+        machines,
+        log,
         change: (record, settle) => this.#change(record, settle),
-        added: (replica) => this.#loop.markDirty(replica),
+        added: this.#calls.markDirty,
         removed: (replica) => this.#applier.forget(replica),
         discarded: () => this.#garbage.wake(),
       },
       recovered,
     );
     for (const found of recovered.replicas) {
-      const replica = this.#factory.recovered(found);
-      this.#table.add(replica);
+      const replica = factory.recovered(found);
+      table.add(replica);
       const { applied, truncated } = found;
-      this.#checkpointing.recovered(replica, {
-        applied: applied.index,
-        truncated: truncated.index,
-      });
+      const mark = { applied: applied.index, truncated: truncated.index };
+      this.#checkpointing.recovered(replica, mark);
     }
+    return table;
   }
 
   /** Begins to tick, to apply what recovery found committed, and to take part. */
@@ -267,24 +262,19 @@ export class ReplicaHost implements RaftInbox {
 
   receive(from: ServerId, envelopes: readonly RaftEnvelope[]): void {
     if (this.#closed) return;
-    this.counters.droppedMessages += this.#inbox.add(from, envelopes);
+    this.#arrivals.add(from, envelopes);
     this.#loop.arrived();
   }
 
   unreachable(server: ServerId, reason: "refused" | "broken"): void {
     if (this.#closed) return;
-    if (this.#unreachable.get(server) !== "refused") this.#unreachable.set(server, reason);
+    this.#arrivals.unreachable(server, reason);
     this.#loop.arrived();
   }
 
   /** Takes in a streamed snapshot; rejects when the stream is damaged, or the host stops. */
-  async receiveSnapshot(frames: AsyncIterable<Buffer>): Promise<SnapshotAnswer> {
-    try {
-      return await this.#receiver.receive(frames);
-    } catch (error) {
-      if (isFatal(error)) this.#fail(error);
-      throw error;
-    }
+  receiveSnapshot(frames: AsyncIterable<Buffer>): Promise<SnapshotAnswer> {
+    return this.#snapshots.receive(frames);
   }
 
   /** Proves the store up to now and frees what it can of the commit log. */
@@ -310,7 +300,7 @@ export class ReplicaHost implements RaftInbox {
     this.#cancelCheckpoint?.();
     const stopped = this.#loop.stop();
     this.#garbage.close();
-    this.#installation.stop();
+    this.#snapshots.installation.stop();
     for (const replica of this.#table.replicas()) replica.close();
     return stopped;
   }
@@ -355,75 +345,6 @@ export class ReplicaHost implements RaftInbox {
     void this.#checkpointing.run().catch((error: unknown) => this.#fail(error));
   }
 
-  /** Gives how many of all messages were ever handed to the cores. */
-  #drain(): number {
-    for (const { from, envelope } of this.#inbox.take()) this.#step(from, envelope);
-    for (const replica of this.#installation.step()) this.#loop.markDirty(replica);
-    if (this.#unreachable.size > 0) {
-      const unreachable = this.#unreachable;
-      this.#unreachable = new Map();
-      this.#serversUnreachable(unreachable);
-    }
-    return this.#inbox.taken;
-  }
-
-  #step(from: ServerId, envelope: RaftEnvelope): void {
-    const { message, tabletId } = envelope;
-    const replica = this.#table.replica(tabletId);
-    if (replica === null || replica.replicaId !== message.to || this.#refuses(replica, envelope)) {
-      this.counters.droppedMessages++;
-      return;
-    }
-    this.#dispatch.heard(replica, message.from, from);
-    replica.raft.step(message);
-    this.#loop.markDirty(replica);
-  }
-
-  /** A replica that is behind with applying takes no more entries. */
-  #refuses(replica: Replica, envelope: RaftEnvelope): boolean {
-    if (payloadBytes(envelope) === 0) return false;
-    return replica.unappliedBytes > this.#parts.limits.maxUnappliedBytes;
-  }
-
-  #serversUnreachable(servers: ReadonlyMap<ServerId, "refused" | "broken">): void {
-    for (const replica of this.#table.replicas()) {
-      const { raft } = replica;
-      for (const member of membersOf(raft.config)) {
-        const reason = servers.get(member.serverId);
-        if (reason === undefined || member.replicaId === replica.replicaId) continue;
-        if (raft.role === "leader") raft.reportUnreachable(member.replicaId);
-        else if (reason === "refused" && raft.leader === member.replicaId) raft.leaderUnreachable();
-      }
-      if (raft.hasReady()) this.#loop.markDirty(replica);
-    }
-  }
-
-  async #sendSnapshot(replica: Replica, to: ReplicaId): Promise<void> {
-    let outcome: "installed" | "failed" = "failed";
-    try {
-      const server = this.#dispatch.serverOf(replica, to);
-      if (server !== null && replica.machine !== null) {
-        const answer = await this.#sender.send(replica, to, server);
-        outcome = answer === "installed" ? "installed" : "failed";
-        this.counters.snapshotsSent++;
-      }
-    } catch (error) {
-      if (isFatal(error)) {
-        this.#fail(error);
-        return;
-      }
-      const reason = error instanceof Error ? error.message : String(error);
-      if (error instanceof StoreReadError) this.#suspect(replica, reason);
-      const { tabletId, replicaId } = replica;
-      this.#parts.log.warn({ tabletId, replicaId, to, reason }, "a snapshot did not arrive");
-    }
-    this.#loop.nextCycle(() => {
-      if (replica.closed) return;
-      replica.raft.snapshotDone(to, outcome);
-      this.#loop.markDirty(replica);
-    });
-  }
-
   /** Logs the record, then brings it into the store; resolves after both. */
   #change(record: LogRecord, settle: () => Promise<void>): Promise<void> {
     return new Promise((resolve, reject) => {
@@ -442,8 +363,4 @@ export class ReplicaHost implements RaftInbox {
       this.#loop.log({ record, durable, abandoned: reject });
     });
   }
-}
-
-function isFatal(error: unknown): boolean {
-  return error instanceof InvariantError || error instanceof StoreFailedError;
 }
