@@ -4,11 +4,12 @@
  *
  * S1. The calls wait; they do not ask on their own. So a tablet without a leader costs its servers the
  *     same however many clients want it.
- * S2. After `leaderlessMs` those that wait fail with 503 NO_QUORUM, and later ones at once. The search
- *     goes on for `watchMs` after the last call, so that the tablet is served again as soon as it can be.
+ * S2. After `leaderlessMs` those that wait fail with 503 NO_QUORUM, and later ones at once: they only see
+ *     a round of questions through that has answers to show within `FRESH_MS`. The search goes on for
+ *     `watchMs` after the last call, so that the tablet is served again as soon as it can be.
+ * S4. A majority of replicas that answer again has the time of an election to find a leader.
  * S3. A replica that is merely named as leader is believed when it has not been heard: it may be slow.
  */
-import { delay } from "@stele/shared/clock.ts";
 import type { CancelTimer, Clock } from "@stele/shared/clock.ts";
 import { DatabaseError } from "@stele/shared/errors.ts";
 import type { ServerId } from "@stele/shared/ids.ts";
@@ -49,6 +50,9 @@ const REFRESH_EVERY_MS = 1_000;
 /** When servers do not know the tablet. */
 const REFRESH_SOON_MS = 250;
 const RETRY_AFTER_MS = 1_000;
+/** A verdict this old is looked at again for a call that comes, for so long. */
+const FRESH_MS = 50;
+const FRESH_WAIT_MS = 20;
 
 export class LeaderSearch {
   readonly #parts: LeaderSearchParts;
@@ -60,9 +64,16 @@ export class LeaderSearch {
   #refreshAtMs: number;
   #refreshedMs = Number.NEGATIVE_INFINITY;
   #refreshing = false;
-  /** Set once the tablet counts as having no quorum. */
+  /** Set while the tablet counts as having no quorum. */
   #verdict: DatabaseError | null = null;
-  #ended = false;
+  /** Since when a majority of the replicas answers; null: it does not. */
+  #majoritySinceMs: number | null = null;
+  #roundEndedMs = Number.NEGATIVE_INFINITY;
+  /** Called when a round has ended. */
+  #afterRound: (() => void)[] = [];
+  /** Ends the pause before the next round. */
+  #wake: () => void = () => undefined;
+  #result: SearchResult | null = null;
 
   /**
    * `sinceMs`: when the tablet was last thought to have a leader. `mapIsWrong`: a server did not know the
@@ -83,12 +94,17 @@ export class LeaderSearch {
   }
 
   /** Settles by the call's deadline. Rejects with `DatabaseError`. */
-  wait(track: CallTrack): Promise<SearchResult> {
+  async wait(track: CallTrack): Promise<SearchResult> {
     const { clock } = this.#parts;
     this.#askedForMs = clock.monotonicMs();
-    if (this.#verdict !== null) return Promise.reject(this.#verdict);
+    if (this.#verdict !== null && this.#askedForMs - this.#roundEndedMs >= FRESH_MS) {
+      await this.#freshRound();
+    }
+    if (this.#result !== null) return this.#result;
+    if (this.#verdict !== null) throw this.#verdict;
     return new Promise((resolve, reject) => {
-      const cancel = clock.after(Math.max(0, track.deadlineMs - this.#askedForMs), () => {
+      const leftMs = Math.max(0, track.deadlineMs - clock.monotonicMs());
+      const cancel = clock.after(leftMs, () => {
         this.#waiting.delete(waiting);
         reject(deadlinePassed(`a leader of tablet ${this.#tablet.tabletId}`));
       });
@@ -106,7 +122,7 @@ export class LeaderSearch {
     const { clock, random, limits } = this.#parts;
     const pauses = new Pauses(random, limits);
     let waitMs = limits.probeMs;
-    while (!this.#ended) {
+    while (this.#result === null) {
       this.#refreshIfDue();
       const answers = await askReplicas(this.#parts, this.#tablet, null, waitMs);
       const result = this.#judge(answers);
@@ -114,14 +130,15 @@ export class LeaderSearch {
         this.#end(result);
         return;
       }
-      const nowMs = clock.monotonicMs();
-      if (nowMs - this.#startedMs >= limits.leaderlessMs) this.#giveVerdict(answers);
-      if (this.#verdict !== null && nowMs - this.#askedForMs >= limits.watchMs) {
+      this.#giveVerdict(answers);
+      this.#roundEnded();
+      const idleMs = clock.monotonicMs() - this.#askedForMs;
+      if (this.#verdict !== null && idleMs >= limits.watchMs) {
         this.#end("moved");
         return;
       }
       waitMs = Math.min(PROBE_MAX_MS, waitMs * 2);
-      await delay(clock, pauses.next());
+      await this.#pause(pauses.next());
     }
   }
 
@@ -170,25 +187,19 @@ export class LeaderSearch {
     });
   }
 
+  /** S2, S4. */
   #giveVerdict(answers: ReplicaAnswers): void {
-    const { servers } = this.#parts;
-    const { table, tabletId } = this.#tablet;
-    const words = [...answers].map(([server, answer]) => {
-      return `${servers.nameOf(server)} ${wordsOf(answer, (id) => servers.nameOf(id))}`;
-    });
-    const named = [...answers.values()].find(
-      (answer) => answer.kind === "follows" && answer.leader !== null,
-    );
-    const what = `Tablet ${tabletId} of table ${JSON.stringify(table)}`;
-    this.#verdict = new DatabaseError({
-      code: named === undefined ? "NO_QUORUM" : "UNAVAILABLE",
-      detail:
-        named === undefined
-          ? `${what} has no majority of its replicas: ${words.join("; ")}.`
-          : `The leader of ${what} cannot be reached: ${words.join("; ")}.`,
-      hint: "Bring its tablet servers back, or wait until they are replaced.",
-      retryAfterMs: RETRY_AFTER_MS,
-    });
+    const { clock, limits } = this.#parts;
+    const nowMs = clock.monotonicMs();
+    const heard = [...answers.values()].filter(({ kind }) => kind === "follows").length;
+    if (heard * 2 <= answers.size) this.#majoritySinceMs = null;
+    else this.#majoritySinceMs ??= nowMs;
+    const sinceMs = Math.max(this.#startedMs, this.#majoritySinceMs ?? 0);
+    if (nowMs - sinceMs < limits.leaderlessMs) {
+      this.#verdict = null;
+      return;
+    }
+    this.#verdict = this.#noQuorum(answers);
     for (const { reject, cancel } of this.#waiting) {
       cancel();
       reject(this.#verdict);
@@ -196,10 +207,53 @@ export class LeaderSearch {
     this.#waiting.clear();
   }
 
+  #noQuorum(answers: ReplicaAnswers): DatabaseError {
+    const { servers } = this.#parts;
+    const { table, tabletId } = this.#tablet;
+    const words = [...answers].map(([server, answer]) => {
+      return `${servers.nameOf(server)} ${wordsOf(answer, (id) => servers.nameOf(id))}`;
+    });
+    return new DatabaseError({
+      code: "NO_QUORUM",
+      detail: `Tablet ${tabletId} of table ${JSON.stringify(table)} has no leader: ${words.join("; ")}.`,
+      hint: "Bring its tablet servers back, or wait until they are replaced.",
+      retryAfterMs: RETRY_AFTER_MS,
+    });
+  }
+
+  /** The next round, at once, unless it takes long. */
+  #freshRound(): Promise<void> {
+    return new Promise((resolve) => {
+      const cancel = this.#parts.clock.after(FRESH_WAIT_MS, resolve);
+      this.#afterRound.push(() => {
+        cancel();
+        resolve();
+      });
+      this.#wake();
+    });
+  }
+
+  #roundEnded(): void {
+    this.#roundEndedMs = this.#parts.clock.monotonicMs();
+    for (const callback of this.#afterRound.splice(0)) callback();
+  }
+
+  #pause(pauseMs: number): Promise<void> {
+    return new Promise((resolve) => {
+      const cancel = this.#parts.clock.after(pauseMs, resolve);
+      this.#wake = () => {
+        cancel();
+        resolve();
+      };
+    });
+  }
+
   #end(result: SearchResult): void {
-    if (this.#ended) return;
-    this.#ended = true;
+    if (this.#result !== null) return;
+    this.#result = result;
     this.#over();
+    this.#wake();
+    this.#roundEnded();
     for (const { resolve, cancel } of this.#waiting) {
       cancel();
       resolve(result);

@@ -55,6 +55,8 @@ export class MasterClient {
   readonly #parts: MasterClientParts;
   #leader: string | null = null;
   #next: number;
+  /** Of the attempts since a master last answered. */
+  readonly #failures = new Map<string, Failure>();
 
   constructor(parts: MasterClientParts) {
     this.#parts = parts;
@@ -64,6 +66,11 @@ export class MasterClient {
   /** Somebody said who leads the catalog; it is asked first. */
   learnLeader(url: string | null): void {
     this.#leader = url;
+  }
+
+  /** Why no master has answered of late; null: one has. */
+  get silence(): string | null {
+    return this.#failures.size === 0 ? null : noMaster(this.#failures);
   }
 
   /** The first answer other than `not-leader`. Throws `DatabaseError`. */
@@ -83,6 +90,7 @@ export class MasterClient {
         const outcome = await this.#attempt(url, route, request, call);
         if (outcome.kind === "answered") return outcome.answer;
         failures.set(url, outcome);
+        this.#failures.set(url, outcome);
         if (outcome.leaderUrl !== null) round.prefer(outcome.leaderUrl);
         if (outcome.kind === "silent" && call.effect === "write") someoneMayWork = true;
         if (clock.monotonicMs() >= call.deadlineMs) throw this.#unanswered(call, failures);
@@ -104,7 +112,10 @@ export class MasterClient {
     const deadlineMs = Math.min(call.deadlineMs, clock.monotonicMs() + call.attemptMs);
     try {
       const answer = await rpc.call(url, route, request, { deadlineMs });
-      if (!isNotLeader(answer)) return { kind: "answered", answer: answer as AnswerOf<Route> };
+      if (!isNotLeader(answer)) {
+        this.#failures.clear();
+        return { kind: "answered", answer: answer as AnswerOf<Route> };
+      }
       this.#leader = answer.leaderUrl;
       return { kind: "refused", leaderUrl: answer.leaderUrl, why: "it does not lead" };
     } catch (error) {
@@ -125,16 +136,20 @@ export class MasterClient {
 
   #unanswered(call: MasterCall, failures: ReadonlyMap<string, Failure>): DatabaseError {
     const isLate = this.#parts.clock.monotonicMs() >= call.deadlineMs;
-    const reasons = [...failures].map(([url, { why }]) => `${url}: ${why}`).join("; ");
     const mayBeApplied = [...failures.values()].some(({ kind }) => kind === "silent");
     return new DatabaseError({
-      code: isLate ? "DEADLINE" : "UNAVAILABLE",
-      detail: `No master answers (${reasons === "" ? "none is known" : reasons}).`,
+      code: isLate && mayBeApplied ? "DEADLINE" : "UNAVAILABLE",
+      detail: noMaster(failures),
       hint: "Rows that were used lately can still be read and written.",
       retryAfterMs: RETRY_AFTER_MS,
       ...(call.effect === "write" && { applied: mayBeApplied ? "unknown" : "no" }),
     });
   }
+}
+
+function noMaster(failures: ReadonlyMap<string, Failure>): string {
+  const reasons = [...failures].map(([url, { why }]) => `${url}: ${why}`).join("; ");
+  return `No master answers (${reasons === "" ? "none is known" : reasons}).`;
 }
 
 /** `refused`: certainly without effect. `silent`: it may have been worked on, or still be. */

@@ -27,6 +27,9 @@ export type ReplicaAnswers = ReadonlyMap<ServerId, ReplicaAnswer>;
 
 const KEY_OF_FIRST_TABLET = Buffer.of(0);
 
+/** Once most have answered, the others are waited for so long only: they may be frozen. */
+const STRAGGLER_MS = 50;
+
 /** All answers that came within `waitMs`; at once when one of them settles the matter. */
 export function askReplicas(
   parts: { readonly clock: Clock; readonly calls: ServerCalls },
@@ -52,13 +55,25 @@ export function askReplicas(
   const deadlineMs = clock.monotonicMs() + waitMs;
   return new Promise((resolve) => {
     let open = asked.length;
-    const cancel = clock.after(waitMs, () => resolve(new Map(answers)));
+    let over = false;
+    const end = (): void => {
+      over = true;
+      cancel();
+      resolve(answers);
+    };
+    let cancel = clock.after(waitMs, end);
     const take = (server: ServerId, answer: ReplicaAnswer): void => {
+      if (over) return;
       answers.set(server, answer);
       open--;
-      if (open > 0 && answer.kind !== "leads" && answer.kind !== "dropped") return;
-      cancel();
-      resolve(new Map(answers));
+      const settlesIt = answer.kind === "leads" || answer.kind === "dropped";
+      const leftMs = deadlineMs - clock.monotonicMs();
+      if (open === 0 || settlesIt) {
+        end();
+      } else if (open * 2 < asked.length && leftMs > STRAGGLER_MS) {
+        cancel();
+        cancel = clock.after(STRAGGLER_MS, end);
+      }
     };
     for (const server of asked) {
       calls.call(server, question, deadlineMs).then(

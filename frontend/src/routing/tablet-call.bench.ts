@@ -77,7 +77,7 @@ function rowsOver(reply: Buffer) {
     leader: server(1),
   }));
   cache.learnTable("t", tableId(1), tablets, clock.monotonicMs());
-  const masters = { call: () => Promise.reject(new Error("not asked")) };
+  const masters = { call: () => Promise.reject(new Error("not asked")), silence: null };
   const locator = new TabletLocator({ clock, cache, servers, masters, ...limits, lookUpMs: 1000 });
   const calls = new TabletCalls({
     clock,

@@ -214,7 +214,7 @@ describe("a tablet without a quorum", () => {
     const againMs = harness.clock.monotonicMs();
     expect((await errorOf(harness.write("t", "a"))).applied).toBe("no");
     expect((await errorOf(harness.read("t", "a"))).code).toBe("NO_QUORUM");
-    expect(harness.clock.monotonicMs() - againMs).toBeLessThan(1);
+    expect(harness.clock.monotonicMs() - againMs).toBeLessThan(25);
     tablet.leader = server(3);
     await harness.clock.runFor(500);
     expect((await harness.read("t", "a")).servedBy.server).toBe("ts3");
@@ -245,13 +245,33 @@ describe("a tablet without a quorum", () => {
     expect((await harness.settled(stuck)).code).toBe("NO_QUORUM");
   });
 
-  test("whose leader is named but cannot be reached is UNAVAILABLE", async () => {
-    const { harness, tablets } = cluster();
+  test("has the time of an election once a majority of its replicas answers again", async () => {
+    const { harness, tablets, tablet } = cluster();
     await harness.read("t", "a");
-    tablets.states.set(server(1), "down");
-    const error = await errorOf(harness.read("t", "a"));
-    expect(error.code).toBe("UNAVAILABLE");
-    expect(error.detail).toMatch(/leader of Tablet 1 .*cannot be reached.*ts2 follows ts1/);
+    tablet.leader = null;
+    for (const each of [1, 2]) tablets.states.set(server(each), "frozen");
+    expect((await errorOf(harness.read("t", "a"))).code).toBe("NO_QUORUM");
+    await harness.clock.runFor(20_000);
+    const startMs = harness.clock.monotonicMs();
+    expect((await errorOf(harness.read("t", "a"))).code).toBe("NO_QUORUM");
+    expect(harness.clock.monotonicMs() - startMs).toBeLessThan(25);
+    tablets.states.set(server(2), "up");
+    harness.clock.after(2_000, () => (tablet.leader = server(2)));
+    // What was asked of the frozen server is lost here; it answers the next question.
+    await harness.clock.runFor(1_300);
+    expect((await harness.read("t", "a")).servedBy.server).toBe("ts2");
+  });
+
+  test("that is back is noticed by the first call that comes", async () => {
+    const { harness, tablets, tablet } = cluster();
+    await harness.read("t", "a");
+    for (const each of [1, 2, 3]) tablets.states.set(server(each), "down");
+    await errorOf(harness.read("t", "a"));
+    await harness.clock.runFor(5_000);
+    for (const each of [1, 2, 3]) tablets.states.set(server(each), "up");
+    tablet.leader = null;
+    harness.clock.after(1_500, () => (tablet.leader = server(3)));
+    expect((await harness.read("t", "a")).servedBy.server).toBe("ts3");
   });
 });
 

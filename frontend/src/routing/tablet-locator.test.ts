@@ -98,5 +98,7 @@ describe("the tablet of a key", () => {
     const startMs = harness.clock.monotonicMs();
     expect(await codeOf(harness.read("t", "a", 500))).toBe("DEADLINE");
     expect(harness.clock.monotonicMs() - startMs).toBe(500);
+    harness.tablets.silence = "No master answers (m1: refused).";
+    expect(await codeOf(harness.read("t", "a", 500))).toBe("UNAVAILABLE");
   });
 });

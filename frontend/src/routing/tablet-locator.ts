@@ -26,7 +26,7 @@ export interface TabletLocatorParts {
   readonly clock: Clock;
   readonly cache: TabletMapCache;
   readonly servers: ServerDirectory;
-  readonly masters: Pick<MasterClient, "call">;
+  readonly masters: Pick<MasterClient, "call" | "silence">;
   readonly mapNeighbours: number;
   readonly mapRefreshes: number;
   readonly masterAttemptMs: number;
@@ -85,7 +85,7 @@ export class TabletLocator {
       if (before?.state === "current") return before;
       const shared = this.#flights.get(table);
       const flight = shared ?? this.#fly(table, key);
-      const error = await beforeDeadline(clock, flight, deadlineMs, "the tablet map");
+      const error = await this.#inTime(flight, deadlineMs);
       const after = cache.find(table, key);
       if (after?.state === "current") return after;
       if (shared !== undefined && error === null) continue;
@@ -95,7 +95,19 @@ export class TabletLocator {
         return after;
       }
       if (error !== null) throw error;
-      await beforeDeadline(clock, delay(clock, GAP_PAUSE_MS), deadlineMs, "the tablet map");
+      await this.#inTime(delay(clock, GAP_PAUSE_MS), deadlineMs);
+    }
+  }
+
+  /** At the deadline UNAVAILABLE, when it is the masters that do not answer. */
+  async #inTime<T>(promise: Promise<T>, deadlineMs: number): Promise<T> {
+    const { clock, masters } = this.#parts;
+    try {
+      return await beforeDeadline(clock, promise, deadlineMs, "the tablet map");
+    } catch (error) {
+      const isLate = error instanceof DatabaseError && error.code === "DEADLINE";
+      if (!isLate || masters.silence === null) throw error;
+      throw new DatabaseError({ code: "UNAVAILABLE", detail: masters.silence }, error);
     }
   }
 

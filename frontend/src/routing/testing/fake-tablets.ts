@@ -152,6 +152,9 @@ export class FakeTablets {
     };
   };
 
+  /** As of `MasterClient`. */
+  silence: string | null = null;
+
   /** The map routes of the masters, behind `MasterClient`. */
   readonly call = async (_route: unknown, request: unknown): Promise<never> => {
     await new Promise<void>((resolve) => void this.#clock.after(this.latencyMs(null), resolve));

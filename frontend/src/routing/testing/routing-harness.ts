@@ -45,7 +45,7 @@ export class RoutingHarness {
     const tablets = new FakeTablets(clock, random, options.servers ?? 3);
     const cache = new TabletMapCache(limits);
     const servers = new ServerDirectory();
-    const masters = tablets as unknown as Pick<MasterClient, "call">;
+    const masters = tablets as unknown as Pick<MasterClient, "call" | "silence">;
     const locator = new TabletLocator({
       clock,
       cache,
