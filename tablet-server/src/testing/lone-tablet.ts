@@ -9,6 +9,7 @@ import { must } from "@stele/shared/assert.ts";
 import { replicaId, serverId, spaceId, type LogIndex, type Term } from "@stele/shared/ids.ts";
 import type { Group, GroupStatus, Proposed } from "@stele/shared/replication/group.ts";
 import type { CommittedCommand } from "@stele/shared/replication/state-machine.ts";
+import { nextMacrotask } from "@stele/shared/macrotask.adapter.ts";
 import { SeededRandom } from "@stele/shared/random.ts";
 import type { RowWrite } from "@stele/shared/row-operations.ts";
 import { WHOLE_TABLE } from "@stele/shared/row-range.ts";
@@ -19,7 +20,7 @@ import { TabletSet } from "../tablet-set.ts";
 import { decodeEntry, type EntryPayload } from "../tablet/entry-payload.ts";
 import { RowLoader } from "../tablet/row-loader.ts";
 import { encodeTabletState, newTabletState, type TabletState } from "../tablet/tablet-state.ts";
-import { Tablet } from "../tablet/tablet.ts";
+import type { Tablet } from "../tablet/tablet.ts";
 import { Verifications } from "../tablet/verifications.ts";
 import { GENERATION, SCHEMA, TABLET } from "./tablet-cluster.ts";
 
@@ -47,7 +48,7 @@ export class ManualClock implements Clock {
   }
 
   soon(callback: () => void): void {
-    setImmediate(callback);
+    void nextMacrotask().then(() => callback());
   }
 
   get timers(): number {
@@ -214,7 +215,7 @@ export class LoneTablet {
   /** Lets everything happen that needs neither the host nor time. */
   async settle(turns = 10): Promise<void> {
     for (let turn = 0; turn < turns; turn++) {
-      await new Promise<void>((resolve) => setImmediate(resolve));
+      await nextMacrotask();
     }
   }
 

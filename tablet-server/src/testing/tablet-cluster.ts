@@ -251,7 +251,7 @@ export class TabletCluster {
     return {
       send: (to: ServerId, lane, envelopes: readonly RaftEnvelope[]) => {
         const at = this.placeOf(to);
-        if (!isAlive() || this.#cut.has(`${from}>${at}`)) return;
+        if (!isAlive() || at < 0 || this.#cut.has(`${from}>${at}`)) return;
         this.#deliver(() => {
           const host = this.server(at).running?.host;
           if (host !== undefined) host.receive(this.server(from).id, envelopes);
