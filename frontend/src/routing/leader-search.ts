@@ -4,9 +4,9 @@
  *
  * S1. The calls wait; they do not ask on their own. So a tablet without a leader costs its servers the
  *     same however many clients want it.
- * S2. After `leaderlessMs` those that wait fail with 503 NO_QUORUM, and later ones at once: they only see
- *     a round of questions through that has answers to show within `FRESH_MS`. The search goes on for
- *     `watchMs` after the last call, so that the tablet is served again as soon as it can be.
+ * S2. After `leaderlessMs` those that wait fail with 503 NO_QUORUM, and later ones after one more round of
+ *     questions: at once, unless a server is silent. The search goes on for `watchMs` after the last call,
+ *     so that the tablet is served again as soon as it can be.
  * S4. A majority of replicas that answer again has the time of an election to find a leader.
  * S3. A replica that is merely named as leader is believed when it has not been heard: it may be slow.
  */
@@ -50,9 +50,12 @@ const REFRESH_EVERY_MS = 1_000;
 /** When servers do not know the tablet. */
 const REFRESH_SOON_MS = 250;
 const RETRY_AFTER_MS = 1_000;
-/** A verdict this old is looked at again for a call that comes, for so long. */
+/**
+ * A verdict this old is looked at again for a call that comes: at once where servers answer or refuse,
+ * and so long where they are silent and may just be waking up.
+ */
 const FRESH_MS = 50;
-const FRESH_WAIT_MS = 20;
+const FRESH_WAIT_MS = 250;
 
 export class LeaderSearch {
   readonly #parts: LeaderSearchParts;

@@ -27,7 +27,7 @@ export type ReplicaAnswers = ReadonlyMap<ServerId, ReplicaAnswer>;
 
 const KEY_OF_FIRST_TABLET = Buffer.of(0);
 
-/** Once most have answered, the others are waited for so long only: they may be frozen. */
+/** Once a majority follows somebody or nobody, the others are waited for so long only: they may be frozen. */
 const STRAGGLER_MS = 50;
 
 /** All answers that came within `waitMs`; at once when one of them settles the matter. */
@@ -55,6 +55,7 @@ export function askReplicas(
   const deadlineMs = clock.monotonicMs() + waitMs;
   return new Promise((resolve) => {
     let open = asked.length;
+    let following = 0;
     let over = false;
     const end = (): void => {
       over = true;
@@ -66,11 +67,12 @@ export function askReplicas(
       if (over) return;
       answers.set(server, answer);
       open--;
+      if (answer.kind === "follows") following++;
       const settlesIt = answer.kind === "leads" || answer.kind === "dropped";
       const leftMs = deadlineMs - clock.monotonicMs();
       if (open === 0 || settlesIt) {
         end();
-      } else if (open * 2 < asked.length && leftMs > STRAGGLER_MS) {
+      } else if (following * 2 > asked.length && leftMs > STRAGGLER_MS) {
         cancel();
         cancel = clock.after(STRAGGLER_MS, end);
       }

@@ -254,9 +254,9 @@ describe("a tablet without a quorum", () => {
     await harness.clock.runFor(20_000);
     const startMs = harness.clock.monotonicMs();
     expect((await errorOf(harness.read("t", "a"))).code).toBe("NO_QUORUM");
-    expect(harness.clock.monotonicMs() - startMs).toBeLessThan(25);
+    expect(harness.clock.monotonicMs() - startMs).toBeLessThanOrEqual(250);
     tablets.states.set(server(2), "up");
-    harness.clock.after(2_000, () => (tablet.leader = server(2)));
+    harness.clock.after(3_000, () => (tablet.leader = server(2)));
     // What was asked of the frozen server is lost here; it answers the next question.
     await harness.clock.runFor(1_300);
     expect((await harness.read("t", "a")).servedBy.server).toBe("ts2");
