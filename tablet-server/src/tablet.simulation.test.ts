@@ -19,7 +19,7 @@ const FIRST_SEED = Number(process.env["STELE_FIRST_SEED"] ?? 1);
 const SERVERS = 3;
 const CLIENTS = 3;
 const WORKERS = 3;
-const ROUNDS = 20;
+const ROUNDS = 14;
 
 interface Totals {
   operations: number;
@@ -60,7 +60,7 @@ class Run {
       Array.from({ length: WORKERS }, () => this.worker(client)),
     );
     for (let round = 0; round < ROUNDS; round++) {
-      await this.clock.until(delay(this.clock, 50 + this.random.below(600)));
+      await this.clock.until(delay(this.clock, 50 + this.random.below(400)));
       this.maybeFault();
     }
     this.#stopped = true;
@@ -107,6 +107,7 @@ class Run {
         this.cluster.faults.delayMsMax = 1 + this.random.below(80);
         return;
       case 6:
+      case 7:
         this.transfer();
         return;
       default:

@@ -48,7 +48,12 @@ export class ManualClock implements Clock {
   }
 
   soon(callback: () => void): void {
-    void nextMacrotask().then(() => callback());
+    void this.#inNextTurn(callback);
+  }
+
+  async #inNextTurn(callback: () => void): Promise<void> {
+    await nextMacrotask();
+    callback();
   }
 
   get timers(): number {
