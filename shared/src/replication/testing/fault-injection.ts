@@ -41,6 +41,8 @@ export class FaultInjection {
         return this.#failDisk(server);
       case 11:
         return this.#stall(server);
+      case 14:
+        return this.#isolateAfterTransfer();
       case 12:
       case 13:
         return this.#damage(server);
@@ -136,9 +138,30 @@ export class FaultInjection {
     }
   }
 
+  /** Often with a crash in the middle: what the core has decided meanwhile is nowhere. */
   #stall(server: SimulatedServer): void {
-    this.#cluster.marks.add("disk stalled");
-    server.stallMs = 1_000 + this.#cluster.random.below(4_000);
+    const { line, random, marks } = this.#cluster;
+    marks.add("disk stalled");
+    server.stallMs = 1_000 + random.below(4_000);
+    if (random.below(2) === 0) return;
+    line.after(50 + random.below(900), () => {
+      if (!this.#isOver) this.#crash(server);
+    });
+  }
+
+  /** The old leader hears of nobody any more, and must not take itself for the leader. */
+  #isolateAfterTransfer(): void {
+    const { line, random, marks, network, servers } = this.#cluster;
+    for (const driver of this.#drivers) {
+      const lead = driver.lead();
+      if (lead === null || !driver.maybeTransfer()) continue;
+      marks.add("old leader cut off in a transfer");
+      line.after(1 + random.below(12), () => {
+        if (this.#isOver) return;
+        for (const { id } of servers) network.cut(id, lead.group.serverId);
+      });
+      return;
+    }
   }
 
   #damage(server: SimulatedServer): void {

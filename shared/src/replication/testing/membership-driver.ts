@@ -95,15 +95,16 @@ export class MembershipDriver {
     this.#maybePlan(lead);
   }
 
-  maybeTransfer(): void {
+  /** Gives whether a transfer began. */
+  maybeTransfer(): boolean {
     const { random, marks } = this.#cluster;
     const lead = this.lead();
-    if (lead === null) return;
+    if (lead === null) return false;
     const { voters } = lead.status.config;
     const to = voters[random.below(voters.length)] as Member;
-    if (to.replicaId === lead.status.replicaId) return;
+    if (to.replicaId === lead.status.replicaId) return false;
     const { term } = lead.status;
-    if (lead.group.transferLeadership(to.replicaId).kind === "refused") return;
+    if (lead.group.transferLeadership(to.replicaId).kind === "refused") return false;
     marks.add("transfer begun");
     this.#cluster.line.after(1_000, () => {
       const next = this.lead();
@@ -111,6 +112,7 @@ export class MembershipDriver {
         marks.add("transfer finished");
       }
     });
+    return true;
   }
 
   /** The leader of the highest term, on a server that runs. */
