@@ -50,6 +50,8 @@ const HOST_COUNTERS: readonly Counted[] = [
 export function tabletServerMetrics(parts: {
   readonly host: ReplicaHost;
   readonly tablets: TabletSet;
+  /** Since a master acknowledged a heartbeat; null: none has yet. */
+  readonly masterSilenceMs: () => number | null;
 }): () => Promise<string> {
   const metrics = new Metrics();
   const counters = HOST_COUNTERS.map(({ counter, help, name }) => ({
@@ -65,7 +67,16 @@ export function tabletServerMetrics(parts: {
   const [leaders, followers, suspects] = ["leader", "follower", "suspect"].map((role) =>
     replicas.with({ role }),
   );
+  const silence = metrics
+    .gauge({
+      name: "stele_master_silence_seconds",
+      help: "Since a master acknowledged a heartbeat; -1: none has yet.",
+      labels: [],
+    })
+    .with({});
   return () => {
+    const silenceMs = parts.masterSilenceMs();
+    silence.set(silenceMs === null ? -1 : silenceMs / 1000);
     for (const counted of counters) {
       const now = parts.host.counters[counted.counter];
       counted.series.inc(now - counted.told);

@@ -76,7 +76,14 @@ export async function startTabletServer(config: ServerConfig): Promise<TabletSer
     clock,
     handler: new RowService({ tablets, store, clock, failed }),
   });
-  const metrics = tabletServerMetrics({ host, tablets });
+  const metrics = tabletServerMetrics({
+    host,
+    tablets,
+    masterSilenceMs: () => {
+      const atMs = heartbeat.acknowledgedAtMs;
+      return atMs === null ? null : clock.monotonicMs() - atMs;
+    },
+  });
   let joined = false;
   await shell.listen({
     listeners: new Map([
