@@ -3,9 +3,9 @@
  * Node 24: `node shared/src/replication/idle-groups.bench.ts [groups] [seconds]`.
  */
 import { must } from "../assert.ts";
-import { MemoryStoreDisk } from "../checkpoint-store/memory-checkpoint-store.ts";
+import { MemoryStoreDisk } from "../checkpoint-store/testing/memory-checkpoint-store.ts";
 import { delay, systemClock } from "../clock.ts";
-import { MemoryLogDisk } from "../commit-log/memory-log-disk.ts";
+import { MemoryLogDisk } from "../commit-log/testing/memory-log-disk.ts";
 import { replicaId, serverId, tabletId, type ServerId } from "../ids.ts";
 import { silentLog } from "../log.ts";
 import type { Member } from "../raft/group-config.ts";

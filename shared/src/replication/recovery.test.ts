@@ -1,16 +1,16 @@
 /** Scripts of what the store held and what the log said, and what recovery makes of them. */
 import { beforeEach, describe, expect, test } from "vitest";
-import { MemoryStoreDisk } from "../checkpoint-store/memory-checkpoint-store.ts";
+import { MemoryStoreDisk } from "../checkpoint-store/testing/memory-checkpoint-store.ts";
 import type { CheckpointStore, StoreOperation } from "../checkpoint-store/checkpoint-store.ts";
 import type { LogDamage } from "../commit-log/commit-log.ts";
 import type { LogRecord } from "../commit-log/records.ts";
 import { replicaId, serverId, spaceId, tabletId, type LogIndex, type Term } from "../ids.ts";
-import { nextMacrotask } from "../macrotask.adapter.ts";
+import { nextMacrotask } from "../testing/macrotask.adapter.ts";
 import { encodeGroupConfig } from "../raft/group-config-codec.ts";
 import type { GroupConfig } from "../raft/group-config.ts";
 import type { Entry } from "../raft/messages.ts";
 import { SeededRandom } from "../random.ts";
-import { SimulatedClock } from "../simulated-clock.ts";
+import { SimulatedClock } from "../testing/simulated-clock.ts";
 import { appliedStateKey, logStateKey, suspectKey } from "./host-keys.ts";
 import { PayloadCache } from "./payload-cache.ts";
 import { Recovery, type Recovered } from "./recovery.ts";

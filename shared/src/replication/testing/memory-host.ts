@@ -2,16 +2,16 @@
  * One host over disks in memory, without a network: for tests of what a single server does. Every step of its
  * disks takes a turn of the event loop, and nothing waits for real time but the ticks, which a test may run.
  */
-import { MemoryStoreDisk } from "../../checkpoint-store/memory-checkpoint-store.ts";
+import { MemoryStoreDisk } from "../../checkpoint-store/testing/memory-checkpoint-store.ts";
 import type { CheckpointStore } from "../../checkpoint-store/checkpoint-store.ts";
-import { MemoryLogDisk } from "../../commit-log/memory-log-disk.ts";
+import { MemoryLogDisk } from "../../commit-log/testing/memory-log-disk.ts";
 import { serverId, type ServerId } from "../../ids.ts";
 import { silentLog } from "../../log.ts";
-import { nextMacrotask } from "../../macrotask.adapter.ts";
+import { nextMacrotask } from "../../testing/macrotask.adapter.ts";
 import type { Member } from "../../raft/group-config.ts";
 import { SeededRandom } from "../../random.ts";
 import type { RaftEnvelope } from "../../rpc/channel-contract.ts";
-import { SimulatedClock } from "../../simulated-clock.ts";
+import { SimulatedClock } from "../../testing/simulated-clock.ts";
 import { timing } from "../../timing.ts";
 import { DEFAULT_HOST_LIMITS, type HostLimits } from "../host-parts.ts";
 import { ReplicaHost } from "../replica-host.ts";

@@ -9,10 +9,10 @@
  */
 import { assert } from "../../assert.ts";
 import { replicaId, tabletId, type ReplicaId, type TabletId } from "../../ids.ts";
-import { nextMacrotask } from "../../macrotask.adapter.ts";
+import { nextMacrotask } from "../../testing/macrotask.adapter.ts";
 import type { GroupConfig, Member } from "../../raft/group-config.ts";
 import type { SeededRandom } from "../../random.ts";
-import { SimulatedClock } from "../../simulated-clock.ts";
+import { SimulatedClock } from "../../testing/simulated-clock.ts";
 import type { CheckpointStore } from "../../checkpoint-store/checkpoint-store.ts";
 import type { ReplicaHost } from "../replica-host.ts";
 import type { Replica } from "../replica.ts";

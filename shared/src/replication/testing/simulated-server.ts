@@ -4,17 +4,18 @@
  *
  * W1. Whatever a process does, its disks included, happens on its own clock: a paused process does nothing at
  *     all, and a stopped one never again.
+ * W2. No crash makes a replica suspect: only damage does.
  */
 import { InvariantError } from "../../assert.ts";
 import type { CheckpointStore } from "../../checkpoint-store/checkpoint-store.ts";
-import { MemoryStoreDisk } from "../../checkpoint-store/memory-checkpoint-store.ts";
+import { MemoryStoreDisk } from "../../checkpoint-store/testing/memory-checkpoint-store.ts";
 import type { Clock } from "../../clock.ts";
 import { LogRefusedError } from "../../commit-log/commit-log.ts";
-import { MemoryLogDisk } from "../../commit-log/memory-log-disk.ts";
-import { serverId, type ServerId } from "../../ids.ts";
+import { MemoryLogDisk } from "../../commit-log/testing/memory-log-disk.ts";
+import { serverId, type ReplicaId, type ServerId } from "../../ids.ts";
 import { silentLog } from "../../log.ts";
 import type { SeededRandom } from "../../random.ts";
-import type { ProcessClock, SimulatedClock } from "../../simulated-clock.ts";
+import type { ProcessClock, SimulatedClock } from "../../testing/simulated-clock.ts";
 import { timing } from "../../timing.ts";
 import { DEFAULT_HOST_LIMITS } from "../host-parts.ts";
 import { ReplicaHost } from "../replica-host.ts";
@@ -54,6 +55,8 @@ export class SimulatedServer {
   storeDisk: MemoryStoreDisk;
   /** The next step of the log's disk takes this much longer. */
   stallMs = 0;
+  /** Replicas that became suspect after their disk was damaged, or that said so themselves. */
+  readonly #suspected = new Set<ReplicaId>();
   readonly #parts: SimulatedServerParts;
   #process: ProcessClock | null = null;
   #isPaused = false;
@@ -105,12 +108,15 @@ export class SimulatedServer {
           checkpointIntervalMs: 3_000,
           ...this.#parts.limits,
         },
-        log: silentLog,
+        log: {
+          ...silentLog,
+          error: ({ replicaId }) => void this.#suspected.add(replicaId as ReplicaId),
+        },
         failed: (error) => {
           if (mine()) this.#failed(error);
         },
       });
-      this.#parts.marks.add("replica damaged at recovery", [...host.suspects()].length);
+      this.#checkSuspects(host);
       await this.#parts.recovered(host, machines);
       if (!mine()) return;
       this.faulty = false;
@@ -173,6 +179,16 @@ export class SimulatedServer {
       this.#parts.violation(`a server failed: ${text}`);
     }
     this.crash(this.#parts.random.below(2) === 0 ? "process" : "power");
+  }
+
+  /** W2. */
+  #checkSuspects(host: ReplicaHost): void {
+    for (const { replicaId, reason } of host.suspects()) {
+      if (this.tainted) this.#suspected.add(replicaId);
+      this.#parts.marks.add("replica damaged at recovery");
+      if (this.#suspected.has(replicaId)) continue;
+      this.#parts.violation(`replica ${replicaId} is suspect without any damage: ${reason}`);
+    }
   }
 
   #countUp(): void {
