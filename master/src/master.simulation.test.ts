@@ -10,7 +10,7 @@ import {
 } from "@stele/shared/wire/admin-calls.ts";
 import { lookUpRoute } from "@stele/shared/wire/master-calls.ts";
 import { describe, expect, test } from "vitest";
-import { checkCatalog } from "./catalog/check-catalog.ts";
+import { checkCatalog } from "./testing/check-catalog.ts";
 import { ModelTabletServers } from "./testing/model-tablet-servers.ts";
 import { SimulatedMasters } from "./testing/simulated-masters.ts";
 
@@ -25,18 +25,9 @@ const newTable = (name: string, key: string | null, splitKeys: string[] = []) =>
   idempotencyKey: key,
 });
 
-/** Lets time pass until the promise settles, and gives its result. */
-async function settled<T>(masters: SimulatedMasters, promise: Promise<T>): Promise<T> {
-  let over = false;
-  const watched = promise.finally(() => (over = true));
-  watched.catch(() => undefined);
-  assert(await masters.clock.runUntil(() => over, 120_000), "the promise settles");
-  return watched;
-}
-
 async function startAll(masters: SimulatedMasters): Promise<void> {
   for (const at of masters.urls.keys()) {
-    await settled(masters, masters.start(at, { bootstrap: true }));
+    await masters.clock.until(masters.start(at, { bootstrap: true }));
   }
 }
 
@@ -70,7 +61,7 @@ describe("masters form a cluster", () => {
         const at = random.below(3);
         masters.crash(at);
         await masters.clock.runFor(random.below(100));
-        await settled(masters, masters.start(at, { bootstrap: random.below(2) === 0 }));
+        await masters.clock.until(masters.start(at, { bootstrap: random.below(2) === 0 }));
       }
       const led = await masters.clock.runUntil(() => masters.leader() !== null, 20_000);
       expect(led, `seed ${seed} forms`).toBe(true);
@@ -85,10 +76,10 @@ describe("masters form a cluster", () => {
   test("an empty master without --bootstrap refuses, and a wiped one may not join again", async () => {
     const masters = await formed(1);
     masters.wipe(1);
-    await settled(masters, masters.start(1, { bootstrap: false }));
+    await masters.clock.until(masters.start(1, { bootstrap: false }));
     expect(masters.refusals.get(1)).toContain("belongs to no cluster");
     masters.refusals.clear();
-    await settled(masters, masters.start(1, { bootstrap: true }));
+    await masters.clock.until(masters.start(1, { bootstrap: true }));
     await masters.clock.runFor(5_000);
     expect(masters.refusals.get(1)).toContain("belongs to cluster");
     expect(masters.leader()).not.toBeNull();
@@ -96,14 +87,14 @@ describe("masters form a cluster", () => {
 
   test("a former that was wiped after its proposal was accepted forms nothing", async () => {
     const masters = new SimulatedMasters(3, 3);
-    for (const at of [0, 1]) await settled(masters, masters.start(at, { bootstrap: true }));
+    for (const at of [0, 1]) await masters.clock.until(masters.start(at, { bootstrap: true }));
     // The third is there to accept, and is gone before it answers.
-    await settled(masters, masters.start(2, { bootstrap: true }));
+    await masters.clock.until(masters.start(2, { bootstrap: true }));
     await masters.clock.runUntil(() => masters.directories[1]?.forming?.proposal !== null, 5_000);
     masters.crash(2);
     masters.wipe(0);
-    await settled(masters, masters.start(0, { bootstrap: true }));
-    await settled(masters, masters.start(2, { bootstrap: true }));
+    await masters.clock.until(masters.start(0, { bootstrap: true }));
+    await masters.clock.until(masters.start(2, { bootstrap: true }));
     await masters.clock.runFor(10_000);
     const ids = new Set(masters.directories.map(({ clusterId }) => clusterId));
     ids.delete(null);
@@ -118,24 +109,24 @@ describe("tables", () => {
     new ModelTabletServers(masters, NAMES);
     await masters.clock.runFor(1_500);
     const create = newTable("users", null, ["g", "p"]);
-    const made = await settled(masters, masters.ask(createTableRoute, create, 30_000));
+    const made = await masters.clock.until(masters.ask(createTableRoute, create, 30_000));
     assert(made?.kind === "answer", "an answer");
     expect(made.result).toMatchObject({ name: "users", tablets: 3, replicas: 3 });
     const page = { table: "users", from: Buffer.from("h"), limit: 1 };
-    const tablets = await settled(masters, masters.ask(tableTabletsRoute, page, 5_000));
+    const tablets = await masters.clock.until(masters.ask(tableTabletsRoute, page, 5_000));
     assert(tablets?.kind === "answer", "an answer");
     expect(tablets.result.nextStart).toEqual(Buffer.from("p"));
     expect(tablets.result.tablets[0]).toMatchObject({ id: "2", start: Buffer.from("g") });
     expect(NAMES).toContain(tablets.result.tablets[0]?.leader);
     const again = masters.ask(createTableRoute, create, 5_000);
-    await expect(settled(masters, again)).rejects.toMatchObject({ code: "TABLE_EXISTS" });
+    await expect(masters.clock.until(again)).rejects.toMatchObject({ code: "TABLE_EXISTS" });
     const drop = { table: "users", idempotencyKey: null };
-    await settled(masters, masters.ask(dropTableRoute, drop, 30_000));
+    await masters.clock.until(masters.ask(dropTableRoute, drop, 30_000));
     const gone = masters.ask(describeTableRoute, { table: "users" }, 5_000);
-    await expect(settled(masters, gone)).rejects.toMatchObject({ code: "TABLE_NOT_FOUND" });
-    await settled(masters, masters.ask(createTableRoute, create, 30_000));
+    await expect(masters.clock.until(gone)).rejects.toMatchObject({ code: "TABLE_NOT_FOUND" });
+    await masters.clock.until(masters.ask(createTableRoute, create, 30_000));
     await masters.clock.runFor(1_000);
-    const status = await settled(masters, masters.ask(clusterStatusRoute, {}, 5_000));
+    const status = await masters.clock.until(masters.ask(clusterStatusRoute, {}, 5_000));
     expect(status).toMatchObject({ kind: "answer", result: { status: "green" } });
     expect(masters.failures).toEqual([]);
   });
@@ -150,9 +141,9 @@ describe("tables", () => {
       await masters.clock.runFor(masters.random.below(400));
       const killed = masters.leaderAt();
       if (killed >= 0) masters.crash(killed);
-      const made = await settled(masters, making);
+      const made = await masters.clock.until(making);
       expect(made, `seed ${seed}`).toMatchObject({ kind: "answer", result: { tablets: 5 } });
-      if (killed >= 0) await settled(masters, masters.start(killed, { bootstrap: false }));
+      if (killed >= 0) await masters.clock.until(masters.start(killed, { bootstrap: false }));
       await masters.clock.runFor(3_000);
       const applied = [...masters.running].map((running) => running?.replica.applied);
       for (const catalog of applied) {
@@ -169,15 +160,17 @@ describe("tables", () => {
   test("a create without servers enough says so; one that takes too long goes on", async () => {
     const masters = await formed(5);
     const early = masters.ask(createTableRoute, newTable("users", null), 30_000);
-    const refused = await settled(masters, early).catch((error: unknown) => error);
+    const refused = await masters.clock.until(early).catch((error: unknown) => error);
     expect(refused).toMatchObject({ code: "NOT_ENOUGH_SERVERS" });
     const servers = new ModelTabletServers(masters, NAMES);
     await masters.clock.runFor(1_000);
     const calls = ["x", "y"].map((text) => newTable(text, `key-${text}`));
     const late = masters.ask(createTableRoute, calls[0] as never, 30);
-    const outcome = await settled(masters, late).catch((error: unknown) => error);
+    const outcome = await masters.clock.until(late).catch((error: unknown) => error);
     assert(outcome === null || outcome instanceof DatabaseError, "late");
-    const joined = await settled(masters, masters.ask(createTableRoute, calls[0] as never, 20_000));
+    const joined = await masters.clock.until(
+      masters.ask(createTableRoute, calls[0] as never, 20_000),
+    );
     expect(joined).toMatchObject({ kind: "answer", result: { name: "x" } });
     expect(servers.refusals.size).toBe(0);
   });
@@ -187,7 +180,7 @@ describe("tables", () => {
     const lookUp = { table: "none", key: null, neighbours: 0, leaderOnly: false };
     const answers = await Promise.all(
       masters.urls.map((_url, at) =>
-        settled(masters, masters.askAt(at, lookUpRoute, lookUp, 2_000)),
+        masters.clock.until(masters.askAt(at, lookUpRoute, lookUp, 2_000)),
       ),
     );
     const authoritative = answers.map((answer) => {
@@ -206,7 +199,7 @@ describe("tablet servers", () => {
     const servers = new ModelTabletServers(masters, [...NAMES, "ts4"]);
     await masters.clock.runFor(1_500);
     const create = newTable("users", null, ["m"]);
-    await settled(masters, masters.ask(createTableRoute, create, 30_000));
+    await masters.clock.until(masters.ask(createTableRoute, create, 30_000));
     servers.stop("ts1");
     servers.model.wipe("ts1");
     servers.start("ts1");
@@ -220,7 +213,7 @@ describe("tablet servers", () => {
       const alive = config.voters.filter(({ serverId }) => servers.model.byId(serverId)?.alive);
       expect(alive).toHaveLength(3);
     }
-    const status = await settled(masters, masters.ask(clusterStatusRoute, {}, 5_000));
+    const status = await masters.clock.until(masters.ask(clusterStatusRoute, {}, 5_000));
     expect(status).toMatchObject({ kind: "answer", result: { status: "green", reasons: [] } });
   });
 
@@ -242,10 +235,10 @@ describe("tablet servers", () => {
     await startAll(masters);
     const servers = new ModelTabletServers(masters, NAMES);
     await masters.clock.runFor(1_500);
-    await settled(masters, masters.ask(createTableRoute, newTable("users", null), 30_000));
+    await masters.clock.until(masters.ask(createTableRoute, newTable("users", null), 30_000));
     await masters.clock.runFor(1_000);
     const status = async (): Promise<unknown> => {
-      const answer = await settled(masters, masters.ask(clusterStatusRoute, {}, 5_000));
+      const answer = await masters.clock.until(masters.ask(clusterStatusRoute, {}, 5_000));
       return answer?.kind === "answer"
         ? [answer.result.status, ...answer.result.reasons.map(({ code }) => code)]
         : answer;

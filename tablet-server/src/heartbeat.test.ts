@@ -1,13 +1,13 @@
 import { afterEach, expect, test } from "vitest";
-import { nextMacrotask } from "@stele/shared/macrotask.adapter.ts";
+import { nextMacrotask } from "@stele/shared/testing/macrotask.adapter.ts";
 import { serverId } from "@stele/shared/ids.ts";
 import { silentLog } from "@stele/shared/log.ts";
 import type { AddressEntry } from "@stele/shared/process/address-book.ts";
 import { SeededRandom } from "@stele/shared/random.ts";
-import { MemoryNetwork, type MemoryHost } from "@stele/shared/rpc/memory-network.ts";
+import { MemoryNetwork, type MemoryHost } from "@stele/shared/rpc/testing/memory-network.ts";
 import { RpcClient } from "@stele/shared/rpc/rpc-client.ts";
 import { routeEndpoint } from "@stele/shared/rpc/rpc-route.ts";
-import { SimulatedClock } from "@stele/shared/simulated-clock.ts";
+import { SimulatedClock } from "@stele/shared/testing/simulated-clock.ts";
 import {
   heartbeatRoute,
   type HeartbeatReply,

@@ -1,18 +1,19 @@
 import { expect, test } from "vitest";
-import { VirtualClock } from "@stele/shared/checkpoint-store/virtual-clock.ts";
 import { silentLog } from "@stele/shared/log.ts";
 import { SeededRandom } from "@stele/shared/random.ts";
+import { nextMacrotask } from "@stele/shared/testing/macrotask.adapter.ts";
+import { SimulatedClock } from "@stele/shared/testing/simulated-clock.ts";
 import type { Step } from "@stele/shared/wire/heartbeat.ts";
 import { StepExecution } from "./step-execution.ts";
 import { SCHEMA, TabletCluster } from "./testing/tablet-cluster.ts";
 
 const TABLET = 12;
-const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 /** One real server that takes steps for a tablet of its own. */
 class Scene {
-  readonly clock = new VirtualClock(settle);
-  readonly cluster = new TabletCluster(1, this.clock, new SeededRandom(3));
+  readonly random = new SeededRandom(3);
+  readonly clock = new SimulatedClock(this.random, nextMacrotask);
+  readonly cluster = new TabletCluster(1, this.clock, this.random);
   readonly failures: unknown[] = [];
   changes = 0;
   steps!: StepExecution;
@@ -36,7 +37,7 @@ class Scene {
 
   async take(step: Step, masterTerm = 1): Promise<void> {
     this.steps.take(masterTerm, [step]);
-    await this.clock.pass(400);
+    await this.clock.runEvents(400);
   }
 
   create(replicaId: number): Step {

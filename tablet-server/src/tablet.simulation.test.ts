@@ -3,7 +3,7 @@
  * send encoded calls to whichever server leads, and everything they were told is checked.
  */
 import { expect, test } from "vitest";
-import { VirtualClock } from "@stele/shared/checkpoint-store/virtual-clock.ts";
+import { VirtualClock } from "@stele/shared/testing/virtual-clock.ts";
 import { delay } from "@stele/shared/clock.ts";
 import { SeededRandom } from "@stele/shared/random.ts";
 import { isLinearizable } from "./testing/register-history.ts";

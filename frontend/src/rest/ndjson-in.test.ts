@@ -3,9 +3,9 @@ import type { IncomingMessage } from "node:http";
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { systemClock } from "@stele/shared/clock.ts";
-import { nextMacrotask } from "@stele/shared/macrotask.adapter.ts";
+import { nextMacrotask } from "@stele/shared/testing/macrotask.adapter.ts";
 import { SeededRandom } from "@stele/shared/random.ts";
-import { SimulatedClock } from "@stele/shared/simulated-clock.ts";
+import { SimulatedClock } from "@stele/shared/testing/simulated-clock.ts";
 import { lineBatches } from "./ndjson-in.ts";
 
 const bodyOf = (chunks: Iterable<Buffer>) => Readable.from(chunks) as unknown as IncomingMessage;

@@ -3,9 +3,9 @@ import { connect } from "node:net";
 import { once } from "node:events";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { DatabaseError } from "@stele/shared/errors.ts";
-import { nextMacrotask } from "@stele/shared/macrotask.adapter.ts";
+import { nextMacrotask } from "@stele/shared/testing/macrotask.adapter.ts";
 import { SeededRandom } from "@stele/shared/random.ts";
-import { SimulatedClock } from "@stele/shared/simulated-clock.ts";
+import { SimulatedClock } from "@stele/shared/testing/simulated-clock.ts";
 import { RestHarness, answerOfText } from "./testing/rest-harness.adapter.ts";
 
 const path = "/v1/tables/t/rows";

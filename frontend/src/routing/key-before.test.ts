@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { bytes } from "@stele/shared/wire/row-arbitraries.ts";
+import { bytes } from "@stele/shared/wire/testing/row-arbitraries.ts";
 import { compareRowKeys, isRowKey, keyAfter, MAX_KEY_BYTES } from "@stele/shared/row-key.ts";
 import { keyBefore } from "./key-before.ts";
 

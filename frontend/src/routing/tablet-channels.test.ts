@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
-import { nextMacrotask } from "@stele/shared/macrotask.adapter.ts";
+import { nextMacrotask } from "@stele/shared/testing/macrotask.adapter.ts";
 import { SeededRandom } from "@stele/shared/random.ts";
-import { SimulatedClock } from "@stele/shared/simulated-clock.ts";
+import { SimulatedClock } from "@stele/shared/testing/simulated-clock.ts";
 import { ServerDirectory } from "./server-directory.ts";
 import { TabletChannels } from "./tablet-channels.ts";
 import { server } from "./testing/fake-tablets.ts";

@@ -1,9 +1,9 @@
 import { expect, test } from "vitest";
 import { DatabaseError } from "@stele/shared/errors.ts";
-import { nextMacrotask } from "@stele/shared/macrotask.adapter.ts";
+import { nextMacrotask } from "@stele/shared/testing/macrotask.adapter.ts";
 import { SeededRandom } from "@stele/shared/random.ts";
 import { ChannelFailure } from "@stele/shared/rpc/channel-contract.ts";
-import { SimulatedClock } from "@stele/shared/simulated-clock.ts";
+import { SimulatedClock } from "@stele/shared/testing/simulated-clock.ts";
 import { clusterTabletRoute } from "@stele/shared/wire/admin-calls.ts";
 import type { MasterClient, RpcCalls } from "./master-client.ts";
 import { server } from "./testing/fake-tablets.ts";

@@ -1,6 +1,6 @@
 import { SeededRandom, type Random } from "@stele/shared/random.ts";
 import { systemClock } from "@stele/shared/clock.ts";
-import { MemoryStoreDisk } from "@stele/shared/checkpoint-store/memory-checkpoint-store.ts";
+import { MemoryStoreDisk } from "@stele/shared/checkpoint-store/testing/memory-checkpoint-store.ts";
 import type { CheckpointStore } from "@stele/shared/checkpoint-store/checkpoint-store.ts";
 import { logIndex, serverId, spaceId, term, type ServerId } from "@stele/shared/ids.ts";
 import { compareRowKeys } from "@stele/shared/row-key.ts";
@@ -9,7 +9,7 @@ import { describe, expect, test } from "vitest";
 import type { Catalog } from "./catalog.ts";
 import { CatalogMachine, catalogMachines, type CatalogWatcher } from "./catalog-machine.ts";
 import { decodeCatalogState, encodeCatalogState, firstCatalogState } from "./catalog-state.ts";
-import { checkCatalog } from "./check-catalog.ts";
+import { checkCatalog } from "../testing/check-catalog.ts";
 import { decodeCommands, encodeCommands, type Command, type CommandResult } from "./commands.ts";
 import { decodeRow, encodeRow, type CatalogRow } from "./row-codec.ts";
 import { membersOf } from "./rows.ts";

@@ -10,7 +10,7 @@ import { SeededRandom } from "@stele/shared/random.ts";
 import type { Step } from "@stele/shared/wire/heartbeat.ts";
 import { expect, test } from "vitest";
 import { Catalog } from "../catalog/catalog.ts";
-import { checkCatalog } from "../catalog/check-catalog.ts";
+import { checkCatalog } from "../testing/check-catalog.ts";
 import { decodeCommands, encodeCommands, type Command } from "../catalog/commands.ts";
 import { reduceBatch } from "../catalog/reduce.ts";
 import { LeaderState, type LeaderLimits } from "../leader-state.ts";

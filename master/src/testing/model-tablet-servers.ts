@@ -1,8 +1,8 @@
 /** Model tablet servers on the simulated network: heartbeats in long polls, steps taken as they come. */
 import { must } from "@stele/shared/assert.ts";
-import type { MemoryHost } from "@stele/shared/rpc/memory-network.ts";
+import type { MemoryHost } from "@stele/shared/rpc/testing/memory-network.ts";
 import { RpcClient } from "@stele/shared/rpc/rpc-client.ts";
-import type { ProcessClock } from "@stele/shared/simulated-clock.ts";
+import type { ProcessClock } from "@stele/shared/testing/simulated-clock.ts";
 import { heartbeatRoute } from "@stele/shared/wire/heartbeat.ts";
 import { ClusterModel, type ModelServer } from "./cluster-model.ts";
 import type { SimulatedMasters } from "./simulated-masters.ts";

@@ -4,24 +4,24 @@
  * the same network.
  */
 import { assert, must } from "@stele/shared/assert.ts";
-import { MemoryStoreDisk } from "@stele/shared/checkpoint-store/memory-checkpoint-store.ts";
-import { MemoryLogDisk } from "@stele/shared/commit-log/memory-log-disk.ts";
+import { MemoryStoreDisk } from "@stele/shared/checkpoint-store/testing/memory-checkpoint-store.ts";
+import { MemoryLogDisk } from "@stele/shared/commit-log/testing/memory-log-disk.ts";
 import { serverId, type ServerId } from "@stele/shared/ids.ts";
 import { silentLog } from "@stele/shared/log.ts";
-import { nextMacrotask } from "@stele/shared/macrotask.adapter.ts";
+import { nextMacrotask } from "@stele/shared/testing/macrotask.adapter.ts";
 import { AddressBook, type AddressEntry } from "@stele/shared/process/address-book.ts";
 import { SeededRandom } from "@stele/shared/random.ts";
 import { DEFAULT_HOST_LIMITS } from "@stele/shared/replication/host-parts.ts";
 import { ReplicaHost } from "@stele/shared/replication/replica-host.ts";
 import type { SnapshotAnswer } from "@stele/shared/replication/snapshot-sender.ts";
 import type { RaftInbox } from "@stele/shared/rpc/channel-contract.ts";
-import { MemoryNetwork, type MemoryHost } from "@stele/shared/rpc/memory-network.ts";
+import { MemoryNetwork, type MemoryHost } from "@stele/shared/rpc/testing/memory-network.ts";
 import { RaftReceiver } from "@stele/shared/rpc/raft-receiver.ts";
 import { QueuedRaftTransport, RAFT_PATHS } from "@stele/shared/rpc/raft-transport.ts";
 import { RpcClient } from "@stele/shared/rpc/rpc-client.ts";
 import { routeEndpoint, type RpcRoute } from "@stele/shared/rpc/rpc-route.ts";
 import type { RequestOf, ResponseOf } from "@stele/shared/rpc/rpc-route.ts";
-import { SimulatedClock, type ProcessClock } from "@stele/shared/simulated-clock.ts";
+import { SimulatedClock, type ProcessClock } from "@stele/shared/testing/simulated-clock.ts";
 import { timing } from "@stele/shared/timing.ts";
 import { catalogMachines } from "../catalog/catalog-machine.ts";
 import { CatalogReplica } from "../catalog-replica.ts";

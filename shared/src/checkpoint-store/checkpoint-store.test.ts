@@ -14,7 +14,7 @@ import type {
   StoreOperation,
 } from "./checkpoint-store.ts";
 import { openLevelCheckpointStore } from "./level-checkpoint-store.adapter.ts";
-import { MemoryStoreDisk } from "./memory-checkpoint-store.ts";
+import { MemoryStoreDisk } from "./testing/memory-checkpoint-store.ts";
 
 const clock = systemClock;
 let directory: string;

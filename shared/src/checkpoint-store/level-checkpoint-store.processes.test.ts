@@ -9,9 +9,9 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import { systemClock } from "../clock.ts";
 import { systemRandom } from "../random.ts";
 import { openLevelCheckpointStore } from "./level-checkpoint-store.adapter.ts";
-import { isPrefix, readAll } from "./numbered-batches.ts";
+import { isPrefix, readAll } from "./testing/numbered-batches.ts";
 
-const WRITER = fileURLToPath(new URL("./crash-writer.adapter.ts", import.meta.url));
+const WRITER = fileURLToPath(new URL("./testing/crash-writer.adapter.ts", import.meta.url));
 const RUNS = 24;
 
 let directory: string;

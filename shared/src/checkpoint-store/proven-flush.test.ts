@@ -1,10 +1,12 @@
 import { describe, expect, test } from "vitest";
+import { SeededRandom } from "../random.ts";
 import { StoreFailedError } from "./checkpoint-store.ts";
 import { PROOF_LIMIT_MS, provenFlush } from "./proven-flush.ts";
 import type { FlushableEngine } from "./proven-flush.ts";
-import { VirtualClock } from "./virtual-clock.ts";
+import { nextMacrotask } from "../testing/macrotask.adapter.ts";
+import { SimulatedClock } from "../testing/simulated-clock.ts";
 
-const newClock = (): VirtualClock => new VirtualClock(() => new Promise(setImmediate));
+const newClock = (): SimulatedClock => new SimulatedClock(new SeededRandom(1), nextMacrotask);
 
 /** An engine whose directory shows `listings` one after the other, the last one for ever. */
 function engineShowing(listings: readonly (readonly number[])[]): FlushableEngine & {

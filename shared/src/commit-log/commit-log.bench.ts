@@ -9,7 +9,7 @@ import { monitorEventLoopDelay } from "node:perf_hooks";
 import { systemRandom } from "../random.ts";
 import type { OpenedLog } from "./commit-log.ts";
 import { FileLogDirectory } from "./log-directory.adapter.ts";
-import { OWN_ID, entries, entry } from "./log-samples.ts";
+import { OWN_ID, entries, entry } from "./testing/log-samples.ts";
 import { openCommitLog } from "./open-commit-log.ts";
 
 const PAYLOAD = Buffer.alloc(200, 7);

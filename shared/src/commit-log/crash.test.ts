@@ -7,9 +7,16 @@ import type { Random } from "../random.ts";
 import { LogFailedError } from "./commit-log.ts";
 import type { CommitLog, EntryAddress, OpenedLog, RecoveredRecord } from "./commit-log.ts";
 import { BOUNDS_NAME, segmentName } from "./log-format.ts";
-import { asRecovered, OWN_ID, entries, entry, hardState, tombstone } from "./log-samples.ts";
-import type { DiskStep } from "./memory-log-disk.ts";
-import { MemoryLogDisk } from "./memory-log-disk.ts";
+import {
+  asRecovered,
+  OWN_ID,
+  entries,
+  entry,
+  hardState,
+  tombstone,
+} from "./testing/log-samples.ts";
+import type { DiskStep } from "./testing/memory-log-disk.ts";
+import { MemoryLogDisk } from "./testing/memory-log-disk.ts";
 import { openCommitLog } from "./open-commit-log.ts";
 import type { LogRecord } from "./records.ts";
 

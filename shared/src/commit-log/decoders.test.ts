@@ -25,8 +25,8 @@ import {
   hardState,
   snapshotInstalled,
   tombstone,
-} from "./log-samples.ts";
-import { MemoryLogDisk } from "./memory-log-disk.ts";
+} from "./testing/log-samples.ts";
+import { MemoryLogDisk } from "./testing/memory-log-disk.ts";
 import { openCommitLog } from "./open-commit-log.ts";
 import type { LogRecord } from "./records.ts";
 import { putSegmentHeader, takeSegmentHeader } from "./segment-header.ts";

@@ -16,8 +16,8 @@ import {
   hardState,
   snapshotInstalled,
   tombstone,
-} from "./log-samples.ts";
-import { MemoryLogDisk } from "./memory-log-disk.ts";
+} from "./testing/log-samples.ts";
+import { MemoryLogDisk } from "./testing/memory-log-disk.ts";
 import { openCommitLog } from "./open-commit-log.ts";
 
 const SEGMENT_BYTES = 64 * 1024;

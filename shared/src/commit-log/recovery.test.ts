@@ -6,8 +6,8 @@ import type { CommitLog, OpenedLog } from "./commit-log.ts";
 import type { LogDirectory } from "./disk.ts";
 import { batchBytes, encodeBatch } from "./batch-codec.ts";
 import { BATCH_HEADER_BYTES, SEGMENT_HEADER, TABLE_ROW_BYTES, segmentName } from "./log-format.ts";
-import { FOREIGN_ID, OWN_ID, entries, entry, hardState, ownerOf } from "./log-samples.ts";
-import { MemoryLogDisk } from "./memory-log-disk.ts";
+import { FOREIGN_ID, OWN_ID, entries, entry, hardState, ownerOf } from "./testing/log-samples.ts";
+import { MemoryLogDisk } from "./testing/memory-log-disk.ts";
 import { openCommitLog } from "./open-commit-log.ts";
 
 const SEGMENT_BYTES = 32 * 1024;

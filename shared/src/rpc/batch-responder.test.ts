@@ -1,9 +1,9 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { MalformedFrameError } from "../bytes/malformed-frame-error.ts";
-import { nextMacrotask } from "../macrotask.adapter.ts";
+import { nextMacrotask } from "../testing/macrotask.adapter.ts";
 import { SeededRandom } from "../random.ts";
-import { SimulatedClock } from "../simulated-clock.ts";
+import { SimulatedClock } from "../testing/simulated-clock.ts";
 import {
   decodeBatchRequest,
   decodeReply,

@@ -1,7 +1,7 @@
 /**
  * One request and its streamed reply between two processes: all that the batch channel and the Raft
  * transport know of HTTP. `http-exchange.adapter.ts` and `exchange-listener.adapter.ts` are the
- * real ends, `memory-network.ts` the simulated ones.
+ * real ends, `testing/memory-network.ts` the simulated ones.
  */
 export interface ExchangeRequest {
   /** Origin of the peer process, `http://host:port`. */

@@ -3,7 +3,7 @@
  * Run: node shared/src/wire/row-calls.bench.ts
  */
 import type { TabletId, Version } from "../ids.ts";
-import { measureCalls } from "../measure-calls.bench.ts";
+import { measureCalls } from "../testing/measure-calls.bench.ts";
 import { NO_CONDITIONS } from "../row-operations.ts";
 import { decodeRowCall, encodeRowCall } from "./row-calls.ts";
 import type { RowCall } from "./row-calls.ts";

@@ -5,7 +5,7 @@ import { DatabaseError } from "../errors.ts";
 import type { TabletId, Version } from "../ids.ts";
 import { MAX_PREDICATE_DEPTH, NO_CONDITIONS } from "../row-operations.ts";
 import type { Predicate, RowWrite } from "../row-operations.ts";
-import { rowCall, rowReply } from "./row-arbitraries.ts";
+import { rowCall, rowReply } from "./testing/row-arbitraries.ts";
 import { decodeRowCall, encodeRowCall } from "./row-calls.ts";
 import type { RowCall } from "./row-calls.ts";
 import { decodeRowReply, encodeRowReply } from "./row-replies.ts";

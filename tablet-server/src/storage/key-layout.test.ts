@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import type { LogIndex, SpaceId, TabletId } from "@stele/shared/ids.ts";
 import { compareRowKeys } from "@stele/shared/row-key.ts";
 import { WHOLE_TABLE, containsKey } from "@stele/shared/row-range.ts";
-import { bytes, key } from "@stele/shared/wire/row-arbitraries.ts";
+import { bytes, key } from "@stele/shared/wire/testing/row-arbitraries.ts";
 import {
   decodeIdempotencyStoreKey,
   idempotencyBounds,

@@ -3,7 +3,7 @@
  * Run: node tablet-server/src/storage/row-record.bench.ts
  */
 import type { TableId, TabletId, Version } from "@stele/shared/ids.ts";
-import { measureCalls } from "@stele/shared/measure-calls.bench.ts";
+import { measureCalls } from "@stele/shared/testing/measure-calls.bench.ts";
 import { NO_CONDITIONS } from "@stele/shared/row-operations.ts";
 import type { RowWrite } from "@stele/shared/row-operations.ts";
 import type { TableSchema } from "@stele/shared/tablet-descriptor.ts";

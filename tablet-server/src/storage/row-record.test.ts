@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { crc32 } from "node:zlib";
 import { describe, expect, test } from "vitest";
 import type { Version } from "@stele/shared/ids.ts";
-import { key } from "@stele/shared/wire/row-arbitraries.ts";
+import { key } from "@stele/shared/wire/testing/row-arbitraries.ts";
 import { CorruptRecordError } from "./corrupt-record-error.ts";
 import { decodeRowRecord, encodeRowRecord, openRowRecord, rowRecordSize } from "./row-record.ts";
 import type { StoredRow } from "./stored-row.ts";

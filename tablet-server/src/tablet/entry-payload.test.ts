@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { MalformedFrameError } from "@stele/shared/bytes/malformed-frame-error.ts";
-import { bytes, key, version } from "@stele/shared/wire/row-arbitraries.ts";
+import { bytes, key, version } from "@stele/shared/wire/testing/row-arbitraries.ts";
 import type { CellChange, RowEffect } from "./effects.ts";
 import { effectSize } from "./effect-codec.ts";
 import { decodeEntry, encodeEntry } from "./entry-payload.ts";

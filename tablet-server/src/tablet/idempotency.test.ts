@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { Version } from "@stele/shared/ids.ts";
-import { bytes, key, version, writeResult } from "@stele/shared/wire/row-arbitraries.ts";
+import { bytes, key, version, writeResult } from "@stele/shared/wire/testing/row-arbitraries.ts";
 import { CorruptRecordError } from "../storage/corrupt-record-error.ts";
 import {
   decodeIdempotencyRecord,

@@ -4,7 +4,7 @@ import type { TableId, TabletId, Version } from "@stele/shared/ids.ts";
 import type { Projection } from "@stele/shared/row-operations.ts";
 import type { Cell, Row } from "@stele/shared/row.ts";
 import type { TableSchema } from "@stele/shared/tablet-descriptor.ts";
-import { row as anyRow } from "@stele/shared/wire/row-arbitraries.ts";
+import { row as anyRow } from "@stele/shared/wire/testing/row-arbitraries.ts";
 import { decodeRowReply } from "@stele/shared/wire/row-replies.ts";
 import type { ServedBy } from "@stele/shared/wire/served-by.ts";
 import { CorruptRecordError } from "../storage/corrupt-record-error.ts";

@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { MalformedFrameError } from "@stele/shared/bytes/malformed-frame-error.ts";
 import type { LogIndex, Version } from "@stele/shared/ids.ts";
 import type { WriteResult } from "@stele/shared/row-operations.ts";
-import { writeResult } from "@stele/shared/wire/row-arbitraries.ts";
+import { writeResult } from "@stele/shared/wire/testing/row-arbitraries.ts";
 import { RETRY_TTL_MICROS, RetryTable } from "./retry-ids.ts";
 import { decodeRetryRecord, encodeRetryRecord } from "./retry-record.ts";
 import type { BootResults, RetryRecord } from "./retry-record.ts";

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { MemoryStoreDisk } from "@stele/shared/checkpoint-store/memory-checkpoint-store.ts";
+import { MemoryStoreDisk } from "@stele/shared/checkpoint-store/testing/memory-checkpoint-store.ts";
 import { spaceId, type Version } from "@stele/shared/ids.ts";
 import { SeededRandom } from "@stele/shared/random.ts";
 import type { Projection, ScanChunk, ScanRequest } from "@stele/shared/row-operations.ts";

@@ -3,13 +3,13 @@
  * and applied, whether the lease holds, and when time passes.
  */
 import type { CancelTimer, Clock } from "@stele/shared/clock.ts";
-import { MemoryStoreDisk } from "@stele/shared/checkpoint-store/memory-checkpoint-store.ts";
+import { MemoryStoreDisk } from "@stele/shared/checkpoint-store/testing/memory-checkpoint-store.ts";
 import type { CheckpointStore } from "@stele/shared/checkpoint-store/checkpoint-store.ts";
 import { must } from "@stele/shared/assert.ts";
 import { replicaId, serverId, spaceId, type LogIndex, type Term } from "@stele/shared/ids.ts";
 import type { Group, GroupStatus, Proposed } from "@stele/shared/replication/group.ts";
 import type { CommittedCommand } from "@stele/shared/replication/state-machine.ts";
-import { nextMacrotask } from "@stele/shared/macrotask.adapter.ts";
+import { nextMacrotask } from "@stele/shared/testing/macrotask.adapter.ts";
 import { SeededRandom } from "@stele/shared/random.ts";
 import type { RowWrite } from "@stele/shared/row-operations.ts";
 import { WHOLE_TABLE } from "@stele/shared/row-range.ts";

@@ -3,10 +3,10 @@
  * row service, the tablets, the replica host and the commit log are the real ones; network, disks and stores are
  * simulated. One seed is one run.
  */
-import { MemoryStoreDisk } from "@stele/shared/checkpoint-store/memory-checkpoint-store.ts";
+import { MemoryStoreDisk } from "@stele/shared/checkpoint-store/testing/memory-checkpoint-store.ts";
 import type { CheckpointStore } from "@stele/shared/checkpoint-store/checkpoint-store.ts";
 import type { Clock } from "@stele/shared/clock.ts";
-import { MemoryLogDisk } from "@stele/shared/commit-log/memory-log-disk.ts";
+import { MemoryLogDisk } from "@stele/shared/commit-log/testing/memory-log-disk.ts";
 import {
   replicaId,
   serverId,

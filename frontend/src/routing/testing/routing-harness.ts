@@ -1,10 +1,10 @@
 /** The routing layer over fake tablets on a virtual clock. */
-import { nextMacrotask } from "@stele/shared/macrotask.adapter.ts";
+import { nextMacrotask } from "@stele/shared/testing/macrotask.adapter.ts";
 import { Metrics } from "@stele/shared/metrics.ts";
 import { SeededRandom } from "@stele/shared/random.ts";
 import type { RowWrite } from "@stele/shared/row-operations.ts";
 import { NO_CONDITIONS } from "@stele/shared/row-operations.ts";
-import { SimulatedClock } from "@stele/shared/simulated-clock.ts";
+import { SimulatedClock } from "@stele/shared/testing/simulated-clock.ts";
 import type { CallLimits, RowOperations } from "../../operations.ts";
 import type { MasterClient } from "../master-client.ts";
 import { RetryNumbers } from "../retry-numbers.ts";

@@ -10,10 +10,10 @@
  * M3. The end of the process keeps everything readable, synced or not.
  * M4. Calls of a process that has ended never settle, and do nothing.
  */
-import { assert } from "../assert.ts";
-import { delay } from "../clock.ts";
-import type { Clock } from "../clock.ts";
-import type { Random } from "../random.ts";
+import { assert } from "../../assert.ts";
+import { delay } from "../../clock.ts";
+import type { Clock } from "../../clock.ts";
+import type { Random } from "../../random.ts";
 import { DiskError, MemoryFiles } from "./memory-files.ts";
 import { MemoryLogDirectory } from "./memory-log-directory.ts";
 

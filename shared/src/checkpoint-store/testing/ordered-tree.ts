@@ -8,8 +8,8 @@
  * T3. `bytes` is the sum of the lengths of all keys and values below.
  * T4. A node is changed in place only by the edit that made it.
  */
-import { assert, must } from "../assert.ts";
-import type { StoreRange } from "./checkpoint-store.ts";
+import { assert, must } from "../../assert.ts";
+import type { StoreRange } from "../checkpoint-store.ts";
 
 const WIDTH = 32;
 

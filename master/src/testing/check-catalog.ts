@@ -3,8 +3,8 @@
  */
 import { assert } from "@stele/shared/assert.ts";
 import { compareRowKeys } from "@stele/shared/row-key.ts";
-import type { CatalogReader } from "./catalog.ts";
-import { membersOf, type TableRow, type TabletRow } from "./rows.ts";
+import type { CatalogReader } from "../catalog/catalog.ts";
+import { membersOf, type TableRow, type TabletRow } from "../catalog/rows.ts";
 
 export function checkCatalog(catalog: CatalogReader): void {
   checkCounters(catalog);

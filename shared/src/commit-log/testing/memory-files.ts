@@ -1,5 +1,5 @@
 /** The files of the simulated disk, by name: as the process sees them, and as an fsync left the names. */
-import type { Random } from "../random.ts";
+import type { Random } from "../../random.ts";
 import { MemoryFile } from "./memory-file.ts";
 
 export class DiskError extends Error {

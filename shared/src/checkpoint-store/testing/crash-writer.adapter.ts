@@ -1,8 +1,8 @@
 // The process that crash tests kill: writes numbered batches for ever, with checkpoints, and says on
 // standard output what is proven. Arguments: the store's directory.
 import { writeSync } from "node:fs";
-import { systemClock } from "../clock.ts";
-import { openLevelCheckpointStore } from "./level-checkpoint-store.adapter.ts";
+import { systemClock } from "../../clock.ts";
+import { openLevelCheckpointStore } from "../level-checkpoint-store.adapter.ts";
 import { batchNumber, isPrefix, readAll } from "./numbered-batches.ts";
 
 const [directory = ""] = process.argv.slice(2);

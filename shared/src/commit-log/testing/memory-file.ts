@@ -2,7 +2,7 @@
  * One file of the simulated disk: what the process sees, what is on the platter, and which sectors
  * still have to get there.
  */
-import type { Random } from "../random.ts";
+import type { Random } from "../../random.ts";
 
 const SECTOR_BYTES = 512;
 const PAGE_SECTORS = 8;

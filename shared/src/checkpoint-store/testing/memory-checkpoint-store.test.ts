@@ -1,27 +1,29 @@
 import { describe, expect, test } from "vitest";
-import { SeededRandom } from "../random.ts";
-import { StoreFailedError, StoreRefusedError } from "./checkpoint-store.ts";
-import type { CheckpointStore, StoreEntry, StoreOperation } from "./checkpoint-store.ts";
+import { SeededRandom } from "../../random.ts";
+import { StoreFailedError, StoreRefusedError } from "../checkpoint-store.ts";
+import type { CheckpointStore, StoreEntry, StoreOperation } from "../checkpoint-store.ts";
 import { MemoryStoreDisk } from "./memory-checkpoint-store.ts";
 import { batchNumber, isPrefix, readAll } from "./numbered-batches.ts";
 import { MemoryEngine } from "./memory-engine.ts";
 import { OrderedTree } from "./ordered-tree.ts";
-import { VirtualClock } from "./virtual-clock.ts";
+import { nextMacrotask } from "../../testing/macrotask.adapter.ts";
+import { SimulatedClock } from "../../testing/simulated-clock.ts";
 
-const newClock = (): VirtualClock => new VirtualClock(() => new Promise(setImmediate));
+const newClock = (random: SeededRandom): SimulatedClock =>
+  new SimulatedClock(random, nextMacrotask);
 const key = Buffer.from("a");
 const range = { start: Buffer.from("a"), end: Buffer.from("z"), reverse: false };
 const putA = (value: string): StoreOperation => ({ type: "put", key, value: Buffer.from(value) });
 
 interface CrashRun {
-  readonly clock: VirtualClock;
+  readonly clock: SimulatedClock;
   readonly disk: MemoryStoreDisk;
   readonly random: SeededRandom;
 }
 
 function newRun(seed: number, ownLog: "deleted" | "trusted"): CrashRun {
-  const clock = newClock();
   const random = new SeededRandom(seed);
+  const clock = newClock(random);
   const disk = new MemoryStoreDisk({ clock, random, ownLog, writeBufferBytes: 20_000 });
   return { clock, disk, random };
 }
@@ -39,7 +41,7 @@ async function live({ clock, disk, random }: CrashRun, from: number): Promise<nu
   let proven = from - 1;
   const store = await clock.until(disk.open());
   void writeOn(store, from, (number) => (proven = Math.max(proven, number)));
-  await clock.pass(random.below(400));
+  await clock.runEvents(random.below(400));
   disk.crash();
   return proven;
 }
@@ -89,14 +91,11 @@ describe("after a crash the twin", () => {
   test("would lose batches if a flush that resolved were taken for a proof", async () => {
     let lost = 0;
     for (let seed = 0; seed < 40; seed++) {
-      const clock = newClock();
+      const random = new SeededRandom(seed);
+      const clock = newClock(random);
       const files = { tables: new OrderedTree(), logs: [], nextLog: 1 };
       const settings = { writeBufferBytes: 3000, silentFlushPercent: 30, flushMsMax: 20 };
-      const engine = new MemoryEngine(files, {
-        clock,
-        random: new SeededRandom(seed),
-        ...settings,
-      });
+      const engine = new MemoryEngine(files, { clock, random, ...settings });
       await clock.until(engine.writeBatch([putA("1")]));
       await clock.until(engine.flush());
       engine.crash();
@@ -118,7 +117,7 @@ describe("after a crash the twin", () => {
       );
     }
     disk.crash();
-    await clock.pass(1000);
+    await clock.runEvents(1000);
     expect(settled).toEqual([]);
   });
 });

@@ -1,7 +1,7 @@
 /** Records for the tests and benches of the log. */
-import { logIndex, replicaId, serverId, tabletId, term } from "../ids.ts";
-import type { Entry, EntryKind } from "../raft/messages.ts";
-import type { LogRecord } from "./records.ts";
+import { logIndex, replicaId, serverId, tabletId, term } from "../../ids.ts";
+import type { Entry, EntryKind } from "../../raft/messages.ts";
+import type { LogRecord } from "../records.ts";
 
 export const OWN_ID = serverId("6f1c1a52-6f0e-4d51-9d0c-0a3b51c2e001");
 export const FOREIGN_ID = serverId("6f1c1a52-6f0e-4d51-9d0c-0a3b51c2e002");

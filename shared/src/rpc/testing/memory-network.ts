@@ -11,15 +11,15 @@
  *     neither side is told.
  * N4. Only requests that bear it by design, those of the Raft lanes, are ever duplicated.
  */
-import { assert } from "../assert.ts";
-import type { Clock } from "../clock.ts";
-import type { Random } from "../random.ts";
-import type { AbortExchange, Exchange } from "./exchange.ts";
-import type { ExchangeEvents, ExchangeHandler, ExchangeRequest } from "./exchange.ts";
-import type { FrameStreams, StreamHandler, StreamOptions } from "./frame-stream.ts";
+import { assert } from "../../assert.ts";
+import type { Clock } from "../../clock.ts";
+import type { Random } from "../../random.ts";
+import type { AbortExchange, Exchange } from "../exchange.ts";
+import type { ExchangeEvents, ExchangeHandler, ExchangeRequest } from "../exchange.ts";
+import type { FrameStreams, StreamHandler, StreamOptions } from "../frame-stream.ts";
 import { MemoryExchange } from "./memory-exchange.ts";
 import { MemoryStream } from "./memory-stream.ts";
-import type { RouteEnvironment } from "./rpc-route.ts";
+import type { RouteEnvironment } from "../rpc-route.ts";
 
 /** Shares are in [0, 1] and drawn for each message on each way. */
 export interface NetworkFaults {

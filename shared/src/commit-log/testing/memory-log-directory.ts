@@ -1,8 +1,8 @@
 /**
  * A process's view of a `MemoryLogDisk`: each call as the steps that a real directory takes.
  */
-import type { LogDirectory } from "./disk.ts";
-import { TEMPORARY_SUFFIX } from "./log-format.ts";
+import type { LogDirectory } from "../disk.ts";
+import { TEMPORARY_SUFFIX } from "../log-format.ts";
 import type { MemoryFiles } from "./memory-files.ts";
 import type { DiskStep } from "./memory-log-disk.ts";
 

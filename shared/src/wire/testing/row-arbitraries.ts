@@ -2,10 +2,10 @@
  * Random rows, writes and answers, for the property tests of every package that handles them.
  */
 import fc from "fast-check";
-import { ERROR_KINDS } from "../errors.ts";
-import type { DatabaseErrorBody, ErrorCode } from "../errors.ts";
-import { serverId } from "../ids.ts";
-import type { LogIndex, ReplicaId, ServerId, TableId, TabletId, Version } from "../ids.ts";
+import { ERROR_KINDS } from "../../errors.ts";
+import type { DatabaseErrorBody, ErrorCode } from "../../errors.ts";
+import { serverId } from "../../ids.ts";
+import type { LogIndex, ReplicaId, ServerId, TableId, TabletId, Version } from "../../ids.ts";
 import type {
   Column,
   Conditions,
@@ -17,12 +17,12 @@ import type {
   ScanRequest,
   WriteOutcome,
   WriteResult,
-} from "../row-operations.ts";
-import type { Row } from "../row.ts";
-import type { TabletDescriptor } from "../tablet-descriptor.ts";
-import type { RowCall } from "./row-calls.ts";
-import type { RowReply } from "./row-replies.ts";
-import type { ServedBy } from "./served-by.ts";
+} from "../../row-operations.ts";
+import type { Row } from "../../row.ts";
+import type { TabletDescriptor } from "../../tablet-descriptor.ts";
+import type { RowCall } from "../row-calls.ts";
+import type { RowReply } from "../row-replies.ts";
+import type { ServedBy } from "../served-by.ts";
 
 /** Few and nasty byte strings, so that equal ones and prefixes of one another are common. */
 export const bytes: fc.Arbitrary<Buffer> = fc.oneof(

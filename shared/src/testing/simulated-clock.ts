@@ -8,15 +8,17 @@
  * E3. A stopped process never runs again; a paused one runs late, what was due meanwhile at once
  *     and in order, as a process does after SIGSTOP and SIGCONT.
  */
-import { assert } from "./assert.ts";
-import type { CancelTimer, Clock } from "./clock.ts";
+import { assert } from "../assert.ts";
+import type { CancelTimer, Clock } from "../clock.ts";
 import { EventQueue } from "./event-queue.ts";
 import type { SimulatedEvent } from "./event-queue.ts";
-import type { Random } from "./random.ts";
+import type { Random } from "../random.ts";
 
 /** 2026-01-01T00:00:00Z. */
 const WALL_START_MICROS = 1_767_225_600_000_000;
 const ORDER_BOUND = 2 ** 32;
+/** Longer than anything that a test waits for, so that a promise nobody settles fails its test. */
+const UNTIL_MAX_MS = 600_000;
 
 export class SimulatedClock implements Clock {
   readonly #random: Random;
@@ -88,6 +90,23 @@ export class SimulatedClock implements Clock {
       await this.step();
     }
     return true;
+  }
+
+  /** Runs events until the promise settles, and gives its outcome. Throws if it does not in time. */
+  async until<T>(promise: Promise<T>, limitMs = UNTIL_MAX_MS): Promise<T> {
+    let isSettled = false;
+    const settle = (): void => void (isSettled = true);
+    promise.then(settle, settle);
+    assert(await this.runUntil(() => isSettled, limitMs), "the promise does not settle");
+    return promise;
+  }
+
+  /** Runs `count` events, or as many as there are. */
+  async runEvents(count: number): Promise<void> {
+    await this.#settle();
+    for (let done = 0; done < count; done++) {
+      if (!(await this.step())) return;
+    }
   }
 
   /** For `ProcessClock`. */

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { SeededRandom } from "../random.ts";
+import { SeededRandom } from "../../random.ts";
 import { OrderedTree } from "./ordered-tree.ts";
 import type { TreeEdit } from "./ordered-tree.ts";
 

@@ -2,9 +2,9 @@
  * One exchange over a `MemoryNetwork`. It draws a fate for the request and for each piece of the
  * reply.
  */
-import type { ClientGone, ExchangeEvents, ExchangeRequest, ReplySink } from "./exchange.ts";
+import type { ClientGone, ExchangeEvents, ExchangeRequest, ReplySink } from "../exchange.ts";
 import type { MemoryConversation, MemoryHost } from "./memory-network.ts";
-import { RAFT_PATHS } from "./raft-transport.ts";
+import { RAFT_PATHS } from "../raft-transport.ts";
 
 /** How long a connection to a process behind a partition is tried. */
 const CONNECT_TIMEOUT_MS = 2_000;

@@ -2,16 +2,16 @@
  * One stream of frames over a `MemoryNetwork`. The sender waits with each frame until the receiver
  * has taken the one before, which is all the back-pressure that a simulation needs.
  */
-import type { Clock } from "../clock.ts";
-import { DatabaseError } from "../errors.ts";
-import { ChannelFailure } from "./channel-contract.ts";
-import { encodeFrame } from "./frame.ts";
-import { failureOfReply, framesOf, STREAM_IDLE_MS } from "./frame-stream.ts";
-import type { StreamOptions } from "./frame-stream.ts";
+import type { Clock } from "../../clock.ts";
+import { DatabaseError } from "../../errors.ts";
+import { ChannelFailure } from "../channel-contract.ts";
+import { encodeFrame } from "../frame.ts";
+import { failureOfReply, framesOf, STREAM_IDLE_MS } from "../frame-stream.ts";
+import type { StreamOptions } from "../frame-stream.ts";
 import type { MemoryConversation, MemoryHost } from "./memory-network.ts";
-import { answerToError } from "./rpc-route.ts";
-import type { RouteAnswer } from "./rpc-route.ts";
-import { Watchdog } from "./watchdog.ts";
+import { answerToError } from "../rpc-route.ts";
+import type { RouteAnswer } from "../rpc-route.ts";
+import { Watchdog } from "../watchdog.ts";
 
 export class MemoryStream implements MemoryConversation {
   readonly #client: MemoryHost;

@@ -1,7 +1,7 @@
 /** A walk over one version of an ordered tree, in turns of the store that owns it. */
-import { assert } from "../assert.ts";
-import { StoreClosedError } from "./checkpoint-store.ts";
-import type { StoreEntry, StoreIterator, StoreRange } from "./checkpoint-store.ts";
+import { assert } from "../../assert.ts";
+import { StoreClosedError } from "../checkpoint-store.ts";
+import type { StoreEntry, StoreIterator, StoreRange } from "../checkpoint-store.ts";
 import type { OrderedTree } from "./ordered-tree.ts";
 
 /** Runs a read in a later turn of the event loop. */

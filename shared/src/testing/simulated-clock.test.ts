@@ -1,10 +1,10 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { delay } from "./clock.ts";
+import { delay } from "../clock.ts";
 import { EventQueue } from "./event-queue.ts";
 import type { SimulatedEvent } from "./event-queue.ts";
 import { nextMacrotask } from "./macrotask.adapter.ts";
-import { SeededRandom } from "./random.ts";
+import { SeededRandom } from "../random.ts";
 import { SimulatedClock } from "./simulated-clock.ts";
 
 const clockOf = (seed: number): SimulatedClock =>

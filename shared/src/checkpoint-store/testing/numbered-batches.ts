@@ -2,7 +2,7 @@
  * Batches for crash tests: the content of batch n follows from n alone, so that a store can be told to
  * hold exactly the first n batches, whatever n a crash left.
  */
-import type { CheckpointStore, StoreEntry, StoreOperation } from "./checkpoint-store.ts";
+import type { CheckpointStore, StoreEntry, StoreOperation } from "../checkpoint-store.ts";
 
 const APPLIED = Buffer.from("applied");
 const ROWS = 211;

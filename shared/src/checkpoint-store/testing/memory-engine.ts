@@ -5,19 +5,19 @@
  * E2. A log is deleted in the same step that makes its batches part of the tables.
  * E3. Once `crash` returned, nothing settles and `files` is left alone.
  */
-import { must } from "../assert.ts";
-import type { Clock } from "../clock.ts";
-import type { Random } from "../random.ts";
-import { StoreClosedError } from "./checkpoint-store.ts";
+import { must } from "../../assert.ts";
+import type { Clock } from "../../clock.ts";
+import type { Random } from "../../random.ts";
+import { StoreClosedError } from "../checkpoint-store.ts";
 import type {
   StoreIterator,
   StoreOperation,
   StoreRange,
   StoreSnapshot,
-} from "./checkpoint-store.ts";
+} from "../checkpoint-store.ts";
 import { MemoryIterator } from "./memory-iterator.ts";
 import type { OrderedTree } from "./ordered-tree.ts";
-import type { StoreEngine } from "./store-engine.ts";
+import type { StoreEngine } from "../store-engine.ts";
 
 export interface MemoryEngineSettings {
   readonly clock: Clock;

@@ -12,16 +12,16 @@
  * M4. With `ownLog: "trusted"` the log's batches are replayed over the tables when opened, and a crash
  *     drops some from its middle: what LevelDB would do if its log files were not deleted.
  */
-import { assert, must } from "../assert.ts";
-import type { Clock } from "../clock.ts";
-import type { Random } from "../random.ts";
-import { StoreRefusedError } from "./checkpoint-store.ts";
-import type { CheckpointStore, StoreEntry, StoreRange } from "./checkpoint-store.ts";
+import { assert, must } from "../../assert.ts";
+import type { Clock } from "../../clock.ts";
+import type { Random } from "../../random.ts";
+import { StoreRefusedError } from "../checkpoint-store.ts";
+import type { CheckpointStore, StoreEntry, StoreRange } from "../checkpoint-store.ts";
 import { applied, MemoryEngine } from "./memory-engine.ts";
 import type { MemoryEngineSettings, MemoryFiles, MemoryLog } from "./memory-engine.ts";
 import { OrderedTree } from "./ordered-tree.ts";
-import type { FlushProof } from "./proven-flush.ts";
-import { ProvenStore } from "./proven-store.ts";
+import type { FlushProof } from "../proven-flush.ts";
+import { ProvenStore } from "../proven-store.ts";
 
 export interface MemoryStoreOptions {
   readonly clock: Clock;
