@@ -19,7 +19,7 @@ const FIRST_SEED = Number(process.env["STELE_FIRST_SEED"] ?? 1);
 const SERVERS = 3;
 const CLIENTS = 3;
 const WORKERS = 3;
-const ROUNDS = 14;
+const ROUNDS = 20;
 
 interface Totals {
   operations: number;
@@ -41,6 +41,7 @@ class Run {
   readonly totals: Totals;
   readonly starting = new Set<number>();
   #stopped = false;
+  #calmUntilMs = 0;
 
   constructor(seed: number, totals: Totals) {
     this.random = new SeededRandom(seed);
@@ -84,35 +85,67 @@ class Run {
   }
 
   maybeFault(): void {
+    if (this.clock.monotonicMs() < this.#calmUntilMs) return;
     const at = this.random.below(SERVERS);
-    const server = this.cluster.server(at);
-    switch (this.random.below(14)) {
+    switch (this.random.below(16)) {
       case 0:
       case 1:
-        if (server.running === null) this.restart(at);
-        else this.crash(at);
+        this.crash(at);
         return;
-      case 2: {
+      case 2:
+        this.crashAll();
+        return;
+      case 3: {
         const to = this.random.below(SERVERS);
         this.cluster.cut(at, to);
         if (this.random.below(2) === 0) this.cluster.cut(to, at);
         return;
       }
-      case 3:
       case 4:
-        this.cluster.heal();
-        return;
       case 5:
-        this.cluster.faults.lossPercent = this.random.below(25);
-        this.cluster.faults.delayMsMax = 1 + this.random.below(80);
+        this.isolateLeader();
         return;
       case 6:
       case 7:
+        this.cluster.heal();
+        return;
+      case 8:
+        this.cluster.faults.lossPercent = this.random.below(25);
+        this.cluster.faults.delayMsMax = 1 + this.random.below(80);
+        return;
+      case 9:
+      case 10:
         this.transfer();
         return;
       default:
-        if (server.running === null) this.restart(at);
+        this.restart(at);
     }
+  }
+
+  /** Its clients still reach it: what it serves now must not be stale. */
+  isolateLeader(): void {
+    const leader = this.cluster.servers.findIndex(
+      ({ tablet }) => (tablet?.servingTerm ?? null) !== null,
+    );
+    if (leader < 0) return;
+    this.cluster.heal();
+    for (let other = 0; other < SERVERS; other++) {
+      this.cluster.cut(leader, other);
+      this.cluster.cut(other, leader);
+      this.restart(other);
+    }
+    // Long enough for the others to elect another.
+    this.#calmUntilMs = this.clock.monotonicMs() + 1500 + this.random.below(500);
+  }
+
+  /** Writes take effect and nobody hears of it; then what only memory remembered is gone. */
+  crashAll(): void {
+    this.cluster.faults.losesReplies = true;
+    this.clock.after(100, () => {
+      this.cluster.faults.losesReplies = false;
+      for (let at = 0; at < SERVERS; at++) this.crash(at);
+      for (let at = 0; at < SERVERS; at++) this.restart(at);
+    });
   }
 
   transfer(): void {
@@ -126,12 +159,13 @@ class Run {
   }
 
   crash(at: number): void {
+    if (this.cluster.server(at).running === null) return;
     this.totals.crashes++;
     this.cluster.crash(at, this.random.below(2) === 0 ? "process" : "power");
   }
 
   restart(at: number): void {
-    if (this.starting.has(at)) return;
+    if (this.starting.has(at) || this.cluster.server(at).running !== null) return;
     this.starting.add(at);
     void this.cluster.start(at).then(
       () => this.starting.delete(at),
@@ -142,9 +176,7 @@ class Run {
 
   healAndRestart(): void {
     this.cluster.heal();
-    for (let at = 0; at < SERVERS; at++) {
-      if (this.cluster.server(at).running === null) this.restart(at);
-    }
+    for (let at = 0; at < SERVERS; at++) this.restart(at);
   }
 
   async check(): Promise<void> {

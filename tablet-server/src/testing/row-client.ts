@@ -74,7 +74,9 @@ export class RowClient {
     const endsMs = clock.monotonicMs() + patienceMs;
     while (clock.monotonicMs() < endsMs) {
       this.attempts++;
-      const at = this.#leader;
+      // Now and then where an old map would send it.
+      const isLost = this.#random.below(wanted === "written" ? 6 : 2) === 0;
+      const at = isLost ? this.#random.below(this.#cluster.servers.length) : this.#leader;
       const answer = await this.#cluster.call(at, encodeRowCall(call()), ATTEMPT_MS);
       if (typeof answer === "string") {
         this.#tryAnother(at);

@@ -45,6 +45,8 @@ export interface ClusterFaults {
   /** Of a hundred messages, so many are lost. */
   lossPercent: number;
   delayMsMax: number;
+  /** Row calls arrive and take effect, their answers get lost. */
+  losesReplies: boolean;
 }
 
 /** What runs on a server between a start and a crash. */
@@ -81,7 +83,7 @@ export type CallFailure = "refused" | "timeout";
 
 export class TabletCluster {
   readonly servers: readonly SimulatedTabletServer[];
-  readonly faults: ClusterFaults = { lossPercent: 0, delayMsMax: 5 };
+  readonly faults: ClusterFaults = { lossPercent: 0, delayMsMax: 5, losesReplies: false };
   readonly violations: string[] = [];
   readonly clock: Clock;
   readonly #random: SeededRandom;
@@ -211,7 +213,8 @@ export class TabletCluster {
           if (answered) this.violations.push("a call was answered twice");
           answered = true;
           const bytes = Buffer.concat(parts);
-          if (server.incarnation === incarnation) this.#deliver(() => resolve(bytes));
+          if (server.incarnation !== incarnation || this.faults.losesReplies) return;
+          this.#deliver(() => resolve(bytes));
         };
         const deadlineMs = this.clock.monotonicMs() + timeoutMs;
         running.rows.handle([{ payload: Buffer.from(payload), deadlineMs, reply }]);
