@@ -359,8 +359,7 @@ export class Replica implements Group {
     if (this.#closed) return;
     this.#closed = true;
     this.#stepDown();
-    const { term } = this.raft;
-    this.#machine?.leadershipChanged({ kind: "follower", term, leader: null });
+    this.#machine?.leadershipChanged({ kind: "follower", term: this.raft.term, leader: null });
   }
 
   #roleChanged(change: NonNullable<Ready["roleChange"]>): void {
