@@ -1,0 +1,173 @@
+// The main job on real data: all cities of the world, with the dangerous code running (small segments,
+// small buffers, little retained log), while servers are killed.
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { cliRun } from "../cli/testing/cli-run.ts";
+import { TestCluster } from "../launch/test-cluster.ts";
+import { CityTable, firstDifference } from "./city-table.ts";
+import type { ExpectedRow } from "./city-table.ts";
+import { leadingMaster, serversOf, tabletsOf, verifyTable } from "./cluster-views.ts";
+import { CounterLedger } from "./counter-ledger.ts";
+import { linesOf, NDJSON, Rest } from "./rest.ts";
+import { complaintsOf } from "./server-logs.ts";
+
+const SPLIT_KEYS = ["CN", "DE", "FR", "IT", "NL", "RU", "US"];
+const CHECKPOINTS = "stele_checkpoints_total";
+const FREED_SEGMENTS = "stele_log_segments_freed_total";
+const SNAPSHOTS = "stele_snapshots_installed_total";
+const smallStorage = [
+  "--segment-bytes=1MiB",
+  "--write-buffer-bytes=256KiB",
+  "--retained-log-bytes=512KiB",
+  "--checkpoint-bytes=1MiB",
+];
+
+interface Row {
+  readonly key: string;
+  readonly columns: Readonly<Record<string, unknown>>;
+}
+
+interface Page {
+  readonly rows: readonly Row[];
+  readonly nextPageToken?: string;
+}
+
+const cities = new CityTable();
+let cluster: TestCluster;
+let rest: Rest;
+let ledger: CounterLedger;
+
+beforeAll(async () => {
+  cluster = await TestCluster.start({
+    masters: 3,
+    tabletServers: 3,
+    frontends: 1,
+    flags: { master: smallStorage, "tablet-server": smallStorage },
+  });
+  rest = new Rest(cluster.url);
+  ledger = new CounterLedger(cluster, [CHECKPOINTS, FREED_SEGMENTS, SNAPSHOTS]);
+});
+
+afterAll(async () => {
+  await rest?.[Symbol.asyncDispose]();
+  const complaints = cluster === undefined ? [] : complaintsOf(cluster);
+  await cluster?.[Symbol.asyncDispose]();
+  expect(complaints).toEqual([]);
+});
+
+/** The import's input; at each of these lines something happens beside it. */
+async function* linesWith(events: ReadonlyMap<number, () => void>): AsyncGenerator<Buffer> {
+  const step = 500;
+  for (let from = 0; from < cities.lines.length; from += step) {
+    events.get(from)?.();
+    yield Buffer.from(`${cities.lines.slice(from, from + step).join("\n")}\n`);
+  }
+}
+
+async function streamRows(query: string): Promise<Row[]> {
+  const reply = await rest.get(`/tables/cities/rows${query}`, {
+    headers: { accept: NDJSON },
+    guardMs: 60_000,
+  });
+  const lines = linesOf<Row & { readonly end?: { readonly rows: number } }>(reply);
+  const rows = lines.filter(({ key }) => key !== undefined);
+  expect(lines.at(-1)?.end).toMatchObject({ rows: rows.length });
+  return rows;
+}
+
+async function pageRows(query: string): Promise<Row[]> {
+  const rows: Row[] = [];
+  for (let token = ""; ;) {
+    const reply = await rest.get(`/tables/cities/rows${query}${token}`);
+    expect(reply.status, reply.text).toBe(200);
+    const page = reply.json<Page>();
+    rows.push(...page.rows);
+    if (page.nextPageToken === undefined) return rows;
+    token = `&pageToken=${encodeURIComponent(page.nextPageToken)}`;
+  }
+}
+
+async function expectAllCities(): Promise<void> {
+  const count = await rest.post("/tables/cities/rows:count", {}, { guardMs: 60_000 });
+  expect(count.json(), count.text).toEqual({ count: cities.rows.length });
+  expect(firstDifference(await streamRows(""), cities.rows)).toBeNull();
+}
+
+async function busiestServer(): Promise<string> {
+  const servers = await serversOf(rest);
+  return servers.toSorted((a, b) => b.leaders - a.leaders)[0]?.id ?? "ts1";
+}
+
+test("every city arrives although a tablet server and the leading master are killed", async () => {
+  const created = await rest.post("/tables", {
+    name: "cities",
+    families: { place: {}, population: {} },
+    splitKeys: SPLIT_KEYS,
+  });
+  expect(created.status, created.text).toBe(201);
+  expect(created.json()).toMatchObject({ tablets: 8, replicas: 3 });
+
+  const server = await busiestServer();
+  const master = await leadingMaster(cluster, rest);
+  const beside: Promise<void>[] = [];
+  const killServer = async (): Promise<void> => {
+    await ledger.close(server);
+    await cluster.kill(server);
+  };
+  const killMaster = async (): Promise<void> => {
+    await cluster.kill(master);
+    await cluster.restart(master);
+  };
+  const events = new Map([
+    [20_000, () => void beside.push(killServer())],
+    [50_000, () => void beside.push(killMaster())],
+    [100_000, () => void beside.push(cluster.restart(server))],
+  ]);
+  const result = await cliRun(["import", "cities", "-", "--url", rest.url], {
+    stdin: linesWith(events),
+  });
+  expect(result.exitCode, result.stderr).toBe(0);
+  expect(result.stderr).toContain(`imported ${cities.rows.length} rows`);
+  await Promise.all(beside);
+  console.log(result.stderr.split("\n").at(-2));
+  await expectAllCities();
+});
+
+test.for<[prefix: string, limit: number]>([
+  ["DE:", 1000],
+  ["US:S", 137],
+  ["ZZ", 10],
+])(
+  "the rows of prefix %s are those of a plain computation, in key order",
+  async ([prefix, limit]) => {
+    const expected: ExpectedRow[] = cities.withPrefix(prefix);
+    expect(
+      firstDifference(await pageRows(`?prefix=${prefix}&limit=${limit}`), expected),
+    ).toBeNull();
+    expect(firstDifference(await streamRows(`?prefix=${prefix}`), expected)).toBeNull();
+    const reverse = await pageRows(`?prefix=${prefix}&limit=${limit}&reverse=true`);
+    expect(firstDifference(reverse, expected.toReversed())).toBeNull();
+  },
+);
+
+test("all replicas of each tablet hold the same rows", async () => {
+  expect(await tabletsOf(rest, "cities")).toHaveLength(8);
+  const rows = await verifyTable(cluster, rest, { table: "cities", voters: 3 });
+  expect(rows).toBe(cities.rows.length);
+});
+
+test("checkpoints were proven, log segments freed and snapshots installed", async () => {
+  const totals = await ledger.totals();
+  console.log(totals);
+  expect(totals[CHECKPOINTS], "proven checkpoints").toBeGreaterThanOrEqual(20);
+  expect(totals[FREED_SEGMENTS], "freed segments").toBeGreaterThanOrEqual(20);
+  expect(totals[SNAPSHOTS], "installed snapshots").toBeGreaterThanOrEqual(3);
+});
+
+test("nothing is lost when all processes are killed at once", async () => {
+  const ids = cluster.processes.map(({ id }) => id);
+  await Promise.all(ids.map((id) => cluster.kill(id)));
+  await Promise.all(ids.map((id) => cluster.restart(id)));
+  await expectAllCities();
+  const rows = await verifyTable(cluster, rest, { table: "cities", voters: 3 });
+  expect(rows).toBe(cities.rows.length);
+});

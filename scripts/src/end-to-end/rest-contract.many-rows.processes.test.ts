@@ -1,0 +1,490 @@
+// Sections 4 and 5 of the REST contract, sentence by sentence, against a real cluster.
+import { randomUUID } from "node:crypto";
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { TestCluster } from "../launch/test-cluster.ts";
+import { expectProblem } from "./problem-check.ts";
+import { linesOf, NDJSON, Rest } from "./rest.ts";
+import type { Reply } from "./rest.ts";
+import { complaintsOf } from "./server-logs.ts";
+
+const ROWS = "/tables/people/rows";
+/** 26 x 4 rows over four tablets: a0..a3, b0.. */
+const KEYS = Array.from("abcdefghijklmnopqrstuvwxyz").flatMap((letter) =>
+  ["0", "1", "2", "3"].map((digit) => letter + digit),
+);
+const ndjson = { accept: NDJSON };
+const load = { "content-type": NDJSON, accept: NDJSON };
+
+interface Row {
+  readonly key: string;
+  readonly version: string;
+  readonly columns: Readonly<Record<string, unknown>>;
+}
+
+interface Page {
+  readonly rows: readonly Row[];
+  readonly nextPageToken?: string;
+}
+
+let cluster: TestCluster;
+let rest: Rest;
+/** The same cluster by way of another front-end. */
+let other: Rest;
+let key: string;
+let tests = 0;
+
+beforeAll(async () => {
+  cluster = await TestCluster.start({ tabletServers: 3, frontends: 2 });
+  rest = new Rest(cluster.process("fe1").url);
+  other = new Rest(cluster.process("fe2").url);
+  const families = { d: {}, n: {} };
+  for (const name of ["people", "scratch"]) {
+    const created = await rest.post("/tables", { name, families, splitKeys: ["g", "n", "t"] });
+    expect(created.status, created.text).toBe(201);
+  }
+  const ops = KEYS.map((each) => ({ put: { key: each, columns: { "d:x": each, "n:y": "1" } } }));
+  const filled = await rest.post(`${ROWS}:batch`, { ops });
+  expect(filled.status, filled.text).toBe(200);
+});
+
+beforeEach(() => {
+  key = `row-${++tests}`;
+});
+
+afterAll(async () => {
+  for (const each of [rest, other]) await each?.[Symbol.asyncDispose]();
+  const complaints = cluster === undefined ? [] : complaintsOf(cluster);
+  await cluster?.[Symbol.asyncDispose]();
+  expect(complaints).toEqual([]);
+});
+
+async function scan(query: string, by = rest): Promise<Page> {
+  const reply = await by.get(`${ROWS}?${query}`);
+  expect(reply.status, reply.text).toBe(200);
+  return reply.json<Page>();
+}
+
+const keysOf = (rows: readonly Row[]): string[] => rows.map((row) => row.key);
+
+/** Page by page, each from the other front-end than the one before. */
+async function pages(query: string): Promise<string[]> {
+  const keys: string[] = [];
+  let token = "";
+  for (let turn = 0; ; turn++) {
+    const page = await scan(`${query}${token}`, turn % 2 === 0 ? rest : other);
+    keys.push(...keysOf(page.rows));
+    if (page.nextPageToken === undefined) return keys;
+    token = `&pageToken=${encodeURIComponent(page.nextPageToken)}`;
+  }
+}
+
+interface StreamLine extends Row {
+  readonly end?: { readonly rows: number; readonly nextPageToken?: string };
+}
+
+async function stream(query: string): Promise<StreamLine[]> {
+  const reply = await rest.get(`${ROWS}?${query}`, { headers: ndjson });
+  expect(reply.headers["content-type"]).toMatch(/^application\/x-ndjson/);
+  return linesOf<StreamLine>(reply);
+}
+
+describe("ranges", () => {
+  const between = (from: string, to: string) => KEYS.filter((each) => each >= from && each < to);
+
+  test.for<[query: string, range: object, expected: readonly string[]]>([
+    ["", {}, KEYS],
+    ["prefix=g", { prefix: "g" }, ["g0", "g1", "g2", "g3"]],
+    ["prefix=zz", { prefix: "zz" }, []],
+    ["start=f2&end=g2", { start: "f2", end: "g2" }, ["f2", "f3", "g0", "g1"]],
+    ["startAfter=f2&end=g2", { startAfter: "f2", end: "g2" }, ["f3", "g0", "g1"]],
+    ["start=x", { start: "x" }, between("x", "~")],
+    ["end=c", { end: "c" }, between("a", "c")],
+    ["prefix=g&start=g2", { prefix: "g", start: "g2" }, ["g2", "g3"]],
+    ["prefix=g&end=b", { prefix: "g", end: "b" }, []],
+    ["start=m&end=c", { start: "m", end: "c" }, []],
+    ["start=m&end=m", { start: "m", end: "m" }, []],
+  ])("%s are the same in every way of asking", async ([query, range, expected]) => {
+    expect(await pages(`limit=7&${query}`)).toEqual(expected);
+    expect(await pages(`limit=7&reverse=true&${query}`)).toEqual(expected.toReversed());
+    const lines = await stream(query);
+    expect(keysOf(lines.slice(0, -1))).toEqual(expected);
+    expect(lines.at(-1)).toEqual({ end: expect.objectContaining({ rows: expected.length }) });
+    const posted = await rest.post(`${ROWS}:scan`, { ...range, limit: 10_000 });
+    expect(keysOf(posted.json<Page>().rows), posted.text).toEqual(expected);
+    const counted = await rest.post(`${ROWS}:count`, range);
+    expect(counted.json()).toEqual({ count: expected.length });
+  });
+
+  test("several ranges are sorted and merged, no row twice", async () => {
+    const ranges = [{ start: "y2" }, { key: "c1" }, { prefix: "g" }, { start: "g1", end: "h1" }];
+    const expected = ["c1", "g0", "g1", "g2", "g3", "h0", ...between("y2", "~")];
+    const posted = await rest.post(`${ROWS}:scan`, { ranges, limit: 1000 });
+    expect(keysOf(posted.json<Page>().rows), posted.text).toEqual(expected);
+    const reverse = await rest.post(`${ROWS}:scan`, { ranges, reverse: true, limit: 1000 });
+    expect(keysOf(reverse.json<Page>().rows)).toEqual(expected.toReversed());
+    const count = await rest.post(`${ROWS}:count`, { ranges });
+    expect(count.json()).toEqual({ count: expected.length });
+    expect((await rest.post(`${ROWS}:scan`, { ranges: [] })).json()).toEqual({ rows: [] });
+  });
+
+  test("keys in queries are octets, also as base64 and hex", async () => {
+    const table = "/tables/scratch/rows";
+    for (const path of ["%FF%00", "%FF%01", "a%20b", "a%2Bb"]) {
+      expect((await rest.put(`${table}/${path}`, { columns: { "d:x": "1" } })).status).toBe(201);
+    }
+    for (const [query, found] of [
+      ["prefix=%FF", 2],
+      ["prefix=_w&enc=b64", 2],
+      ["prefix=%2Fw%3D%3D&enc=b64", 2],
+      ["start=ff01&enc=hex", 1],
+      ["prefix=a+b", 1],
+      ["prefix=a%2Bb", 1],
+    ] as const) {
+      const page = (await rest.get(`${table}?${query}`)).json<Page>();
+      expect(page.rows, query).toHaveLength(found);
+    }
+    const body = { ranges: [{ prefix: { b64: "_w" } }] };
+    const posted = (await rest.post(`${table}:scan`, body)).json<Page>();
+    expect(posted.rows.map((row) => row.key)).toEqual([{ b64: "_wA" }, { b64: "_wE" }]);
+  });
+
+  test("columns, view, versions and keysOnly are as in a single read", async () => {
+    expect(await scan("prefix=g0&columns=d:x")).toMatchObject({
+      rows: [{ columns: { "d:x": "g0" } }],
+    });
+    const cells = await scan("prefix=g0&view=cells&versions=all");
+    expect(cells.rows[0]).toMatchObject({
+      key: "g0",
+      cells: { "d:x": [{ value: "g0", timestamp: expect.stringMatching(/^\d+$/) }] },
+    });
+    expect(Object.keys((await scan("prefix=g0&keysOnly=true")).rows[0] ?? {})).toEqual([
+      "key",
+      "version",
+    ]);
+    await rest.put("/tables/scratch/rows/only-n", { columns: { "n:y": "1" } });
+    const without = await rest.get("/tables/scratch/rows?prefix=only-n&columns=d");
+    expect(without.json()).toEqual({ rows: [] });
+  });
+});
+
+describe("pages and streams", () => {
+  test("a page holds at most 100 rows unless limit says otherwise", async () => {
+    const page = await scan("");
+    expect(page.rows).toHaveLength(100);
+    expect(page.nextPageToken).toMatch(/./);
+    expect((await scan("limit=10000")).rows).toHaveLength(KEYS.length);
+  });
+
+  test("limit, timeout and consistency may change between pages, nothing else", async () => {
+    const { nextPageToken } = await scan("prefix=g&limit=1");
+    const token = encodeURIComponent(nextPageToken ?? "");
+    const next = await scan(`prefix=g&limit=2&timeout=5s&consistency=any&pageToken=${token}`);
+    expect(keysOf(next.rows)).toEqual(["g1", "g2"]);
+    const posted = await rest.post(`${ROWS}:scan`, { prefix: "g", pageToken: nextPageToken });
+    expect(keysOf(posted.json<Page>().rows), posted.text).toEqual(["g1", "g2", "g3"]);
+    for (const change of ["prefix=h", "prefix=g&reverse=true", "prefix=g&columns=d"]) {
+      const reply = await rest.get(`${ROWS}?${change}&pageToken=${token}`);
+      expectProblem(reply, 400, "PAGE_TOKEN_MISMATCH");
+    }
+  });
+
+  test("a token outlives the deletion of the row it points behind", async () => {
+    const table = "/tables/scratch/rows";
+    const ops = ["p1", "p2", "p3"].map((each) => ({
+      put: { key: each, columns: { "d:x": "1" } },
+    }));
+    await rest.post(`${table}:batch`, { ops });
+    const page = (await rest.get(`${table}?prefix=p&limit=2`)).json<Page>();
+    await rest.delete(`${table}/p2`);
+    const token = encodeURIComponent(page.nextPageToken ?? "");
+    const next = (await rest.get(`${table}?prefix=p&limit=2&pageToken=${token}`)).json<Page>();
+    expect(next.rows.map((row) => row.key)).toEqual(["p3"]);
+  });
+
+  test("the token of a dropped table is refused", async () => {
+    const make = () => rest.post("/tables", { name: "brief" });
+    const path = "/tables/brief/rows";
+    expect((await make()).status).toBe(201);
+    for (const each of ["a", "b"]) await rest.put(`${path}/${each}`, { columns: { "d:x": "1" } });
+    const { nextPageToken = "" } = (await rest.get(`${path}?limit=1`)).json<Page>();
+    expect((await rest.delete("/tables/brief")).status).toBe(204);
+    expect((await make()).status).toBe(201);
+    const reply = await rest.get(`${path}?limit=1&pageToken=${encodeURIComponent(nextPageToken)}`);
+    expectProblem(reply, 400, "INVALID_PAGE_TOKEN");
+    expect((await rest.get(path)).json()).toEqual({ rows: [] });
+  });
+
+  test("a stream with a limit ends with a token to go on from", async () => {
+    const lines = await stream("limit=5");
+    expect(lines).toHaveLength(6);
+    const token = lines[5]?.end?.nextPageToken ?? "";
+    expect(lines[5]?.end?.rows).toBe(5);
+    expect(keysOf((await scan(`limit=2&pageToken=${encodeURIComponent(token)}`)).rows)).toEqual([
+      "b1",
+      "b2",
+    ]);
+  });
+
+  test.for([
+    ["application/x-ndjson", true],
+    ["application/x-ndjson, application/json;q=0.5", true],
+    ["application/json, application/x-ndjson;q=0.5", false],
+    ["*/*", false],
+    ["text/html", false],
+    ["image/png", false],
+  ] as const)("Accept: %s is answered with NDJSON: %s", async ([accept, isNdjson]) => {
+    const reply = await rest.get(`${ROWS}?limit=1`, { headers: { accept } });
+    expect(reply.status).toBe(200);
+    const type = isNdjson ? /^application\/x-ndjson/ : /^application\/json/;
+    expect(reply.headers["content-type"]).toMatch(type);
+    expect(reply.headers["vary"]).toMatch(/accept/i);
+    expect(reply.headers["cache-control"]).toBe("no-store");
+  });
+});
+
+describe("rows:get", () => {
+  test("gives rows in the order asked for, duplicates and missing ones included", async () => {
+    const keys = ["z3", "none", "a0", "z3", "h1"];
+    const reply = await rest.post(`${ROWS}:get`, { keys, columns: ["d:x"] });
+    const found = (each: string) => ({ key: each, found: true, columns: { "d:x": each } });
+    expect(reply.status).toBe(200);
+    expect(reply.json()).toMatchObject({
+      rows: [found("z3"), { key: "none", found: false }, found("a0"), found("z3"), found("h1")],
+    });
+    const streamed = await rest.post(`${ROWS}:get`, { keys }, { headers: ndjson });
+    const lines = linesOf<StreamLine>(streamed);
+    expect(lines.slice(0, -1).map((line) => line.key)).toEqual(keys);
+    expect(lines.at(-1)).toMatchObject({ end: { rows: 5 } });
+    expect((await rest.post(`${ROWS}:get`, { keys: [] })).json()).toEqual({ rows: [] });
+  });
+});
+
+describe("rows:batch", () => {
+  const table = "/tables/scratch/rows";
+  const batch = (ops: unknown[], headers = {}): Promise<Reply> =>
+    rest.post(`${table}:batch`, { ops }, { headers });
+
+  test("answers each op in order, 207 when one failed", async () => {
+    const columns = { "d:x": "1" };
+    const good = await batch([
+      { put: { key: `${key}-c`, columns } },
+      { put: { key: `${key}-a`, columns } },
+      { patch: { key: `${key}-a`, increment: { "n:c": 2 } } },
+      { delete: { key: `${key}-c` } },
+    ]);
+    expect(good.status, good.text).toBe(200);
+    expect(good.json()).toMatchObject({
+      results: [
+        { status: 201, version: expect.stringMatching(/^\d+$/) },
+        { status: 201 },
+        { status: 200, key: `${key}-a`, matched: true, columns: { "n:c": { int64: "2" } } },
+        { status: 204 },
+      ],
+    });
+    const mixed = await batch([
+      { put: { key: `${key}-a`, columns }, ifVersion: null },
+      { put: { key: `${key}-b`, columns }, ifVersion: null },
+      { put: { key: `${key}-d`, columns: { "nope:x": "1" } } },
+      { put: { key: `${key}-e`, columns: { "d:x": 1 } } },
+      { nothing: {} },
+      { delete: { key: `${key}-b` }, ifVersion: "1" },
+    ]);
+    expect(mixed.status, mixed.text).toBe(207);
+    const failed = { detail: expect.any(String), retryable: false, applied: "no" };
+    expect(mixed.json()).toMatchObject({
+      results: [
+        { status: 412, code: "VERSION_MISMATCH", ...failed },
+        { status: 201 },
+        { status: 422, code: "FAMILY_NOT_FOUND", ...failed },
+        { status: 400, code: "INVALID_REQUEST", ...failed },
+        { status: 400, code: "INVALID_REQUEST", ...failed },
+        { status: 412, code: "VERSION_MISMATCH", ...failed },
+      ],
+    });
+    expect((await rest.get(`${table}/${key}-b`)).status).toBe(200);
+  });
+
+  test("ops on one row apply in the order given", async () => {
+    const ops = Array.from({ length: 50 }, (_, index) => ({
+      patch: { key, append: { "d:l": String(index % 10) } },
+    }));
+    const reply = await batch([{ put: { key, columns: { "d:l": "" } } }, ...ops]);
+    expect(reply.status, reply.text).toBe(200);
+    const read = await rest.get(`${table}/${key}`);
+    expect(read.json()).toMatchObject({ columns: { "d:l": "0123456789".repeat(5) } });
+  });
+
+  test("a bad envelope does nothing at all", async () => {
+    const put = { put: { key, columns: { "d:x": "1" } } };
+    for (const body of [{ ops: [put], more: 1 }, { ops: put }, [put]]) {
+      expectProblem(await rest.post(`${table}:batch`, body), 400, "INVALID_REQUEST");
+    }
+    expect((await rest.get(`${table}/${key}`)).status).toBe(404);
+  });
+});
+
+describe("loading NDJSON", () => {
+  const table = "/tables/scratch/rows";
+  const send = (lines: readonly unknown[], query = ""): Promise<Reply> => {
+    const text = lines.map((line) => (typeof line === "string" ? line : JSON.stringify(line)));
+    return rest.post(`${table}:batch${query}`, `${text.join("\n")}\n`, { headers: load });
+  };
+
+  test("takes rows as streams give them, and ops, and reports each failure by line", async () => {
+    const exported = await rest.get(`${ROWS}?prefix=g`, { headers: ndjson });
+    const lines = exported.text.trimEnd().split("\n");
+    const loaded = await send(lines);
+    expect(loaded.status).toBe(200);
+    expect(linesOf(loaded).at(-1)).toEqual({ end: { ok: 4, failed: 0 } });
+    expect((await rest.get(`${table}/g2`)).json()).toMatchObject({
+      columns: { "d:x": "g2", "n:y": "1" },
+    });
+    const mixed = await send([
+      { put: { key: `${key}-a`, columns: { "d:x": "1" } } },
+      { key: `${key}-b`, columns: { "nope:x": "1" } },
+      "{broken",
+      { patch: { key: `${key}-a`, append: { "d:x": "2" } } },
+      { delete: { key: `${key}-none` } },
+    ]);
+    expect(mixed.status).toBe(200);
+    const answers = linesOf<{ line?: number; end?: object }>(mixed);
+    const failures = answers.filter(({ line }) => line !== undefined);
+    expect(failures.toSorted((a, b) => (a.line ?? 0) - (b.line ?? 0))).toMatchObject([
+      { line: 2, status: 422, code: "FAMILY_NOT_FOUND", detail: expect.any(String) },
+      { line: 3, status: 400, code: "INVALID_REQUEST", detail: expect.any(String) },
+    ]);
+    expect(answers.at(-1)).toEqual({ end: { ok: 3, failed: 2 } });
+    expect((await rest.get(`${table}/${key}-a`)).json()).toMatchObject({
+      columns: { "d:x": "12" },
+    });
+  });
+
+  test("checks the end line against the rows seen, and an error line fails the load", async () => {
+    const row = { key, columns: { "d:x": "1" } };
+    const short = await send([row, { end: { rows: 2 } }]);
+    expect(linesOf(short).at(-1)).not.toMatchObject({ end: { failed: 0 } });
+    const cut = await send([row, { error: { status: 503, code: "NO_QUORUM", detail: "cut" } }]);
+    expect(linesOf(cut).at(-1)).not.toMatchObject({ end: { failed: 0 } });
+  });
+
+  test("stops after maxFailures", async () => {
+    const bad = Array.from({ length: 10 }, () => ({ key: "x", columns: { "nope:x": "1" } }));
+    const reply = await send(bad, "?maxFailures=3");
+    const last = linesOf(reply).at(-1);
+    expect(last).toMatchObject({ error: { code: "TOO_MANY_FAILURES" } });
+  });
+
+  test("a thousand lines with the same key end with the last", async () => {
+    const lines = Array.from({ length: 1000 }, (_, n) => ({ key, columns: { "d:x": String(n) } }));
+    expect(linesOf(await send(lines)).at(-1)).toEqual({ end: { ok: 1000, failed: 0 } });
+    expect((await rest.get(`${table}/${key}`)).json()).toMatchObject({ columns: { "d:x": "999" } });
+  });
+});
+
+describe("Idempotency-Key", () => {
+  const path = () => `/tables/scratch/rows/${key}`;
+  const once = () => ({ "idempotency-key": randomUUID() });
+
+  test("a retry gets the first answer again, before conditions are judged", async () => {
+    const headers = once();
+    const first = await rest.post(path(), { columns: { "d:x": "1" } }, { headers });
+    expect(first.status).toBe(201);
+    expect(first.headers["stele-replayed"]).toBeUndefined();
+    const retry = await other.post(path(), { columns: { "d:x": "1" } }, { headers });
+    expect([retry.status, retry.text]).toEqual([first.status, first.text]);
+    expect(retry.headers["stele-replayed"]).toBe("true");
+    expect(retry.headers["etag"]).toBe(first.headers["etag"]);
+  });
+
+  test("increments are applied once, however often and concurrently they are sent", async () => {
+    const headers = once();
+    const body = { increment: { "n:c": 5 } };
+    const replies = await Promise.all(
+      Array.from({ length: 10 }, (_, turn) =>
+        (turn % 2 === 0 ? rest : other).patch(path(), body, { headers }),
+      ),
+    );
+    expect(new Set(replies.map(({ text }) => text)).size).toBe(1);
+    expect((await rest.get(path())).json()).toMatchObject({ columns: { "n:c": { int64: "5" } } });
+  });
+
+  test("another method, column, condition or body is a mismatch", async () => {
+    const headers = once();
+    const body = { columns: { "d:x": "1" } };
+    expect((await rest.put(path(), body, { headers })).status).toBe(201);
+    const changed = { headers: { ...headers, "if-match": "*" } };
+    for (const reply of [
+      await rest.put(path(), { columns: { "d:x": "2" } }, { headers }),
+      await rest.post(path(), body, { headers }),
+      await rest.put(path(), body, changed),
+      await rest.delete(path(), { headers }),
+      await rest.put(`${path()}/cells/d:x`, "1", { headers }),
+    ]) {
+      expectProblem(reply, 422, "IDEMPOTENCY_MISMATCH");
+    }
+    // The scope is the row.
+    expect((await rest.put(`${path()}-other`, body, { headers })).status).toBe(201);
+  });
+
+  test("a write that failed is not stored: the key is free for the next attempt", async () => {
+    const headers = once();
+    const body = { columns: { "d:x": "1" } };
+    const failed = await rest.put(path(), body, { headers: { ...headers, "if-match": "*" } });
+    expect(failed.status).toBe(412);
+    expect((await rest.put(path(), body, { headers })).status).toBe(201);
+  });
+
+  test("ops of a batch use <key>/<i>, so a repeated batch changes nothing", async () => {
+    const headers = once();
+    const body = { ops: [0, 1, 2].map(() => ({ patch: { key, increment: { "n:c": 1 } } })) };
+    const first = await rest.post("/tables/scratch/rows:batch", body, { headers });
+    const second = await other.post("/tables/scratch/rows:batch", body, { headers });
+    expect(second.json()).toMatchObject(first.json<object>());
+    expect((await rest.get(path())).json()).toMatchObject({ columns: { "n:c": { int64: "3" } } });
+  });
+
+  test.for(["", "a b", "x".repeat(129), "schön"])("%j is no key", async (text) => {
+    const headers = { "idempotency-key": Buffer.from(text).toString("latin1") };
+    const reply = await rest.put(path(), { columns: { "d:x": "1" } }, { headers });
+    expectProblem(reply, 400, "INVALID_REQUEST");
+  });
+});
+
+describe("consistency and time", () => {
+  test.for([
+    "consistency=strong",
+    "consistency=any",
+    "consistency=bounded&maxStaleness=5s",
+    "consistency=session",
+  ])("%s sees what was written", async (query) => {
+    const path = `/tables/scratch/rows/${key}`;
+    const written = await rest.put(path, { columns: { "d:x": "1" } });
+    const session = written.headers["stele-session"] ?? "";
+    expect(session).toMatch(/^\d+$/);
+    const headers = { "stele-session": session };
+    const read = await other.get(`${path}?${query}`, { headers });
+    expect(read.json(), read.text).toMatchObject({ columns: { "d:x": "1" } });
+    const count = await other.post(
+      `/tables/scratch/rows:count?${query}`,
+      { ranges: [{ key }] },
+      { headers },
+    );
+    expect(count.json(), count.text).toEqual({ count: 1 });
+    expect(count.headers["stele-session"]).toMatch(/^\d+$/);
+    expect(count.headers["stele-staleness"]).toMatch(/^\d+(\.\d+)?$/);
+  });
+
+  test.for(["500ms", "2s", "1m", "1h"])("a timeout of %s is taken", async (timeout) => {
+    expect((await rest.get(`${ROWS}/a0?timeout=${timeout}`)).status).toBe(200);
+  });
+
+  test("every reply carries its own request id", async () => {
+    const ids = await Promise.all(
+      ["/tables", `${ROWS}/a0`, `${ROWS}/none`, "/nowhere"].map(
+        async (path) => (await rest.get(path)).headers["stele-request-id"],
+      ),
+    );
+    expect(ids.every((id) => id !== undefined && id !== "")).toBe(true);
+    expect(new Set(ids).size).toBe(4);
+  });
+});

@@ -1,0 +1,88 @@
+// Clients that write for as long as a test runs and remember what was acknowledged.
+//
+// W1. Each row has one writer, which writes 1, 2, 3, ... and waits for each answer; so the row's value
+//     tells exactly which write it saw last.
+// W2. A write without a success may have taken effect, now or later: its value is allowed, not due.
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Rest } from "./rest.ts";
+
+interface Row {
+  readonly key: string;
+  acknowledged: number;
+  readonly uncertain: Set<number>;
+}
+
+export interface Refusal {
+  readonly status: number;
+  readonly text: string;
+}
+
+const COLUMN = "d:n";
+const RETRY_MS = 20;
+
+export class RowWriters {
+  readonly #rest: Rest;
+  readonly #table: string;
+  readonly #rows: readonly Row[];
+  readonly #stop = new AbortController();
+  readonly #ended: Promise<unknown>;
+  /** Answers other than success, and broken connections (status 0). */
+  readonly refusals: Refusal[] = [];
+  #writes = 0;
+
+  constructor(rest: Rest, { table, keys }: { table: string; keys: readonly string[] }) {
+    this.#rest = rest;
+    this.#table = table;
+    this.#rows = keys.map((key) => ({ key, acknowledged: 0, uncertain: new Set() }));
+    this.#ended = Promise.all(this.#rows.map((row) => this.#write(row)));
+  }
+
+  /** Acknowledged so far. */
+  get writes(): number {
+    return this.#writes;
+  }
+
+  async stop(): Promise<void> {
+    this.#stop.abort();
+    await this.#ended;
+  }
+
+  /** Rows whose value is neither the last acknowledged nor one whose fate is uncertain. */
+  async lost(): Promise<string[]> {
+    const lost: string[] = [];
+    for (const row of this.#rows) {
+      const reply = await this.#rest.get(`/tables/${this.#table}/rows/${row.key}`);
+      if (reply.status !== 200 && reply.status !== 404) throw new Error(reply.text);
+      const { columns = {} } = reply.json<{ columns?: Record<string, string> }>();
+      const value = Number(columns[COLUMN] ?? 0);
+      if (value === row.acknowledged || row.uncertain.has(value)) continue;
+      lost.push(`${row.key} reads ${value}, acknowledged was ${row.acknowledged}`);
+    }
+    return lost;
+  }
+
+  async #write(row: Row): Promise<void> {
+    const path = `/tables/${this.#table}/rows/${row.key}`;
+    for (let value = 1; !this.#stop.signal.aborted; value++) {
+      const refusal = await this.#put(path, value);
+      if (refusal === null) {
+        this.#writes++;
+        row.acknowledged = value;
+      } else {
+        this.refusals.push(refusal);
+        row.uncertain.add(value);
+        await sleep(RETRY_MS);
+      }
+    }
+  }
+
+  async #put(path: string, value: number): Promise<Refusal | null> {
+    try {
+      const reply = await this.#rest.put(path, { columns: { [COLUMN]: String(value) } });
+      if (reply.status === 200 || reply.status === 201) return null;
+      return { status: reply.status, text: reply.text };
+    } catch (error) {
+      return { status: 0, text: String(error) };
+    }
+  }
+}
