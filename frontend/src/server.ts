@@ -7,16 +7,10 @@ import { ConfigError } from "@stele/shared/config.ts";
 import type { ServerConfig } from "@stele/shared/config-knobs.ts";
 import { systemClock } from "@stele/shared/clock.ts";
 import { Metrics } from "@stele/shared/metrics.ts";
-import { pinoLog } from "@stele/shared/pino-log.adapter.ts";
-import { openAddressBook } from "@stele/shared/process/address-book-file.adapter.ts";
-import { readClusterToken } from "@stele/shared/process/cluster-token.adapter.ts";
-import { openDataDirectory } from "@stele/shared/process/data-directory.adapter.ts";
+import { openClusterMember } from "@stele/shared/process/cluster-member.adapter.ts";
 import { endProcess } from "@stele/shared/process/fatal.adapter.ts";
 import { joinCluster } from "@stele/shared/process/join-cluster.ts";
 import { systemRandom } from "@stele/shared/random.ts";
-import { HttpExchange } from "@stele/shared/rpc/http-exchange.adapter.ts";
-import type { ClusterIdentity } from "@stele/shared/rpc/internal-auth.ts";
-import { RpcClient } from "@stele/shared/rpc/rpc-client.ts";
 import { VERSION } from "@stele/shared/version.ts";
 import type { Readiness } from "./rest/process.ts";
 import { DEFAULT_REST_CONFIG } from "./rest/rest-config.ts";
@@ -37,28 +31,12 @@ export interface Frontend {
 export async function startFrontend(config: ServerConfig): Promise<Frontend> {
   const clock = systemClock;
   const random = systemRandom;
-  const { dataDir: path, name, listen } = config;
-  const directory = await openDataDirectory({ path, role: "frontend", name, random });
-  const { name: ownName, serverId } = directory.identity;
-  const log = pinoLog({
-    level: config.logLevel,
-    fields: { role: "frontend", name: ownName, serverId },
-  });
-  const identity: ClusterIdentity = {
-    token: await readClusterToken(config.clusterTokenFile),
-    clusterId: () => directory.identity.clusterId,
-  };
-  const addresses = await openAddressBook(directory.pathOf("addresses.json"), log);
-  const knownMasters = () => addresses.book.entries().filter(({ role }) => role === "master");
-  const urls = (): string[] => [
-    ...new Set([...config.masters, ...knownMasters().map(({ url }) => url)]),
-  ];
-  if (urls().length === 0) {
-    await directory.close();
+  const member = await openClusterMember("frontend", config);
+  const { addresses, directory, exchange, log, masters, masterUrls, rpc } = member;
+  if (masterUrls().length === 0) {
+    await member.close();
     throw new ConfigError("frontend", ["--masters is required: no master is known yet"]);
   }
-  const exchange = new HttpExchange(identity);
-  const rpc = new RpcClient(clock, exchange);
   const metrics = new Metrics();
   const failed = (error: unknown): void => endProcess("a front-end's invariant broke", error);
   const routing = openRouting({
@@ -67,8 +45,8 @@ export async function startFrontend(config: ServerConfig): Promise<Frontend> {
     exchange,
     rpc,
     metrics: routingMetrics(metrics),
-    masterUrls: urls,
-    masterAddresses: knownMasters,
+    masterUrls,
+    masterAddresses: masters,
     learntMasters: (entries) => void addresses.merge(entries).catch(failed),
     expectTabletServers: config.expectTabletServers,
   });
@@ -83,17 +61,17 @@ export async function startFrontend(config: ServerConfig): Promise<Frontend> {
     random,
     log,
     metrics,
-    config: { ...DEFAULT_REST_CONFIG, boundHost: listen.host },
-    version: { version: VERSION, id: ownName },
+    config: { ...DEFAULT_REST_CONFIG, boundHost: config.listen.host },
+    version: { version: VERSION, id: directory.identity.name },
     readiness,
   });
-  const url = await server.listen(listen).catch(async (error: unknown) => {
-    await directory.close();
+  const url = await server.listen(config.listen).catch(async (error: unknown) => {
+    await member.close();
     throw error;
   });
   log.info({ url }, "listening");
   const join = async (): Promise<void> => {
-    await joinCluster({ directory, clock, rpc, masters: urls, log });
+    await joinCluster({ directory, clock, rpc, masters: masterUrls, log });
     if (!closing) routing.watch.start();
   };
   void join().catch(failed);
@@ -105,8 +83,7 @@ export async function startFrontend(config: ServerConfig): Promise<Frontend> {
       await server.close();
       cut();
       routing.close();
-      await exchange.close();
-      await directory.close();
+      await member.close();
     },
   };
 }

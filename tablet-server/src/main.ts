@@ -1,34 +1,10 @@
 /** The tablet server's process: `stele start tablet-server`. */
-import { ConfigError, parseServerConfig } from "@stele/shared/config.ts";
-import { DataDirectoryError } from "@stele/shared/process/data-directory.adapter.ts";
-import { endProcessOnUncaught } from "@stele/shared/process/fatal.adapter.ts";
-import { endWithLauncher } from "@stele/shared/process/launcher-pipe.adapter.ts";
+import { runServerProcess } from "@stele/shared/process/server-process.adapter.ts";
 import { startTabletServer } from "./server.ts";
 
-export async function runTabletServer(
+export function runTabletServer(
   argv: readonly string[],
   env: Readonly<Record<string, string | undefined>>,
 ): Promise<void> {
-  endProcessOnUncaught();
-  endWithLauncher();
-  try {
-    const parsed = parseServerConfig("tablet-server", argv, env);
-    if (parsed.kind === "help") {
-      process.stdout.write(parsed.text);
-      return;
-    }
-    const server = await startTabletServer(parsed.config);
-    let stopping = false;
-    const stop = (): void => {
-      if (stopping) return;
-      stopping = true;
-      void server.close().then(() => process.exit(0));
-    };
-    process.on("SIGTERM", stop);
-    process.on("SIGINT", stop);
-  } catch (error) {
-    if (!(error instanceof ConfigError) && !(error instanceof DataDirectoryError)) throw error;
-    process.stderr.write(`${error.message}\n`);
-    process.exitCode = error instanceof ConfigError ? 2 : 1;
-  }
+  return runServerProcess({ role: "tablet-server", argv, env, start: startTabletServer });
 }

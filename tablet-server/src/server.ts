@@ -6,12 +6,16 @@ import type { ServerConfig } from "@stele/shared/config-knobs.ts";
 import { delay } from "@stele/shared/clock.ts";
 import { endProcess } from "@stele/shared/process/fatal.adapter.ts";
 import { joinCluster } from "@stele/shared/process/join-cluster.ts";
-import { openReplicatedProcess } from "@stele/shared/process/replicated-process.adapter.ts";
+import {
+  MAX_BATCH_BODY_BYTES,
+  openReplicatedProcess,
+} from "@stele/shared/process/replicated-process.adapter.ts";
 import { systemRandom } from "@stele/shared/random.ts";
 import { BATCH_PATH } from "@stele/shared/rpc/batch-channel.ts";
 import { BatchResponder } from "@stele/shared/rpc/batch-responder.ts";
 import { exchangeListener } from "@stele/shared/rpc/exchange-listener.adapter.ts";
 import { Heartbeat } from "./heartbeat.ts";
+import { IdempotencyExpiry } from "./idempotency-expiry.ts";
 import { ReplicaReports } from "./replica-reports.ts";
 import { registerVerifyRoutes } from "./routes/verify-route.ts";
 import { RowService } from "./row-service.ts";
@@ -22,8 +26,8 @@ import { Verifications } from "./tablet/verifications.ts";
 import { TabletSet } from "./tablet-set.ts";
 import { TabletSizes } from "./tablet-sizes.ts";
 
-const MAX_BODY_BYTES = 17 * 1024 * 1024;
 const REFRESH_SIZES_MS = 10_000;
+const EXPIRY_TICK_MS = 1_000;
 
 export interface TabletServer {
   close(): Promise<void>;
@@ -55,30 +59,25 @@ export async function startTabletServer(config: ServerConfig): Promise<TabletSer
   const sizes = new TabletSizes(store);
   const reports = new ReplicaReports({ host, tablets, sizes });
   const steps = new StepExecution({ host, tablets, log, changed: () => changed(), failed });
-  const masters = (): string[] => {
-    const known = addresses.book.entries().filter(({ role }) => role === "master");
-    return [...new Set([...config.masters, ...known.map(({ url }) => url)])];
-  };
   const heartbeat = new Heartbeat({
     clock,
     log,
     rpc,
     self,
     bootId: systemRandom.uuid(),
-    masters,
+    masters: shell.masterUrls,
     reports,
     steps,
     learnt: (servers) => void addresses.merge(servers).catch(failed),
     refused: (detail) => log.error({ detail }, "the masters refuse this server"),
   });
   changed = () => heartbeat.changed();
-  const responder = new BatchResponder({
-    clock,
-    handler: new RowService({ tablets, store, clock, failed }),
-  });
+  const rows = new RowService({ tablets, store, clock, failed });
+  const responder = new BatchResponder({ clock, handler: rows });
   const metrics = tabletServerMetrics({
     host,
     tablets,
+    rows: rows.counters,
     masterSilenceMs: () => {
       const atMs = heartbeat.acknowledgedAtMs;
       return atMs === null ? null : clock.monotonicMs() - atMs;
@@ -89,7 +88,11 @@ export async function startTabletServer(config: ServerConfig): Promise<TabletSer
     listeners: new Map([
       [
         BATCH_PATH,
-        exchangeListener({ identity, maxBodyBytes: MAX_BODY_BYTES, handler: responder.accept }),
+        exchangeListener({
+          identity,
+          maxBodyBytes: MAX_BATCH_BODY_BYTES,
+          handler: responder.accept,
+        }),
       ],
     ]),
     register: ({ app }, environment) => {
@@ -114,15 +117,21 @@ export async function startTabletServer(config: ServerConfig): Promise<TabletSer
   host.start();
   let closing = false;
   const join = async (): Promise<void> => {
-    await joinCluster({ directory: shell.directory, clock, rpc, masters, log });
+    await joinCluster({ directory: shell.directory, clock, rpc, masters: shell.masterUrls, log });
     joined = true;
     heartbeat.start();
-    while (!closing) {
-      await sizes.refresh([...tablets.tablets()]);
-      await delay(clock, REFRESH_SIZES_MS);
+  };
+  const expiry = new IdempotencyExpiry({ store, clock, tablets: () => tablets.tablets(), failed });
+  const every = async (periodMs: number, work: () => Promise<void>): Promise<void> => {
+    for (;;) {
+      await delay(clock, periodMs);
+      if (closing) return;
+      await work();
     }
   };
   void join().catch(failed);
+  void every(REFRESH_SIZES_MS, () => sizes.refresh([...tablets.tablets()])).catch(failed);
+  void every(EXPIRY_TICK_MS, () => expiry.tick()).catch(failed);
   return {
     close: async () => {
       closing = true;

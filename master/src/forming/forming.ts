@@ -17,6 +17,7 @@ import { assert, must } from "@stele/shared/assert.ts";
 import { delay, type Clock } from "@stele/shared/clock.ts";
 import type { Log } from "@stele/shared/log.ts";
 import type { AddressEntry } from "@stele/shared/process/address-book.ts";
+import { StartRefusedError } from "@stele/shared/process/start-refused-error.ts";
 import type { GroupConfig } from "@stele/shared/raft/group-config.ts";
 import type { Random } from "@stele/shared/random.ts";
 import type { ReplicaHost } from "@stele/shared/replication/replica-host.ts";
@@ -28,8 +29,8 @@ import type { FormingPeers, Peer } from "./forming-peers.ts";
 const PAUSE_MS = 200;
 const SAY_EVERY = 25;
 
-/** This master cannot take part in forming a cluster; the message tells the operator why. */
-export class FormingRefusedError extends Error {
+/** This master cannot take part in forming a cluster. */
+export class FormingRefusedError extends StartRefusedError {
   override readonly name = "FormingRefusedError";
 }
 

@@ -137,7 +137,7 @@ export class SimulatedMasters {
       transport: new QueuedRaftTransport({
         clock,
         exchange: net,
-        addresses: { urlOf },
+        urls: { urlOf },
         inbox: arriving,
         clusterId,
         sender: directory.serverId,

@@ -10,15 +10,12 @@ export function isServerRole(text: string | undefined): text is ServerRole {
 
 /** @param argv the arguments behind the role */
 export async function runServer(role: ServerRole, argv: readonly string[]): Promise<void> {
-  if (argv.includes("--help") || argv.includes("-h")) {
-    const { serverConfigHelp } = await import("@stele/shared/config.ts");
-    process.stdout.write(`${serverConfigHelp(role)}\nExamples:\n  ${examples[role]}\n`);
-    return;
-  }
   // Read when the first asynchronous file call makes the pool. The store's compactions share it.
   process.env["UV_THREADPOOL_SIZE"] ??= "8";
   const run = await loadServer(role);
   await run(argv, process.env);
+  const isHelp = argv.includes("--help") || argv.includes("-h");
+  if (isHelp) process.stdout.write(`\nExamples:\n  ${examples[role]}\n`);
 }
 
 const examples: Readonly<Record<ServerRole, string>> = {

@@ -80,7 +80,8 @@ export interface RaftInbox {
   unreachable(server: ServerId, reason: "refused" | "broken"): void;
 }
 
-/** Where a server listens, by its id; the host's address book. */
-export interface AddressBook {
+/** Where servers listen, as far as it is known. */
+export interface ServerUrls {
+  /** The origin, `http://host:port`; null: not known. */
   urlOf(server: ServerId): string | null;
 }

@@ -65,7 +65,7 @@ function transportTo(
   const transport = new QueuedRaftTransport({
     clock: systemClock,
     exchange,
-    addresses: { urlOf: () => (port === null ? null : `http://127.0.0.1:${port}`) },
+    urls: { urlOf: () => (port === null ? null : `http://127.0.0.1:${port}`) },
     inbox,
     clusterId: () => clusterId,
     sender: A,

@@ -12,11 +12,11 @@ import type { CancelTimer, Clock } from "../clock.ts";
 import type { ServerId } from "../ids.ts";
 import { encodeRaftRequest, raftEnvelopeBytes } from "../wire/raft-frames.ts";
 import type {
-  AddressBook,
   RaftEnvelope,
   RaftInbox,
   RaftLane,
   RaftTransport,
+  ServerUrls,
 } from "./channel-contract.ts";
 import type { AbortExchange, Exchange } from "./exchange.ts";
 
@@ -62,7 +62,7 @@ interface Lane {
 export class QueuedRaftTransport implements RaftTransport {
   readonly #clock: Clock;
   readonly #exchange: Exchange;
-  readonly #addresses: AddressBook;
+  readonly #urls: ServerUrls;
   readonly #inbox: RaftInbox;
   readonly #clusterId: () => string;
   readonly #sender: ServerId;
@@ -80,7 +80,7 @@ export class QueuedRaftTransport implements RaftTransport {
   constructor(options: {
     readonly clock: Clock;
     readonly exchange: Exchange;
-    readonly addresses: AddressBook;
+    readonly urls: ServerUrls;
     readonly inbox: RaftInbox;
     readonly clusterId: () => string;
     readonly sender: ServerId;
@@ -88,7 +88,7 @@ export class QueuedRaftTransport implements RaftTransport {
   }) {
     this.#clock = options.clock;
     this.#exchange = options.exchange;
-    this.#addresses = options.addresses;
+    this.#urls = options.urls;
     this.#inbox = options.inbox;
     this.#clusterId = options.clusterId;
     this.#sender = options.sender;
@@ -148,7 +148,7 @@ export class QueuedRaftTransport implements RaftTransport {
   }
 
   #post(lane: Lane): void {
-    const url = this.#addresses.urlOf(lane.to);
+    const url = this.#urls.urlOf(lane.to);
     if (url === null) {
       this.counters.messagesDropped += lane.queue.length;
       lane.queue = [];

@@ -183,7 +183,7 @@ function raftPair({ clock, network }: World): {
   const transport = new QueuedRaftTransport({
     clock: a.clock,
     exchange: a,
-    addresses: { urlOf: () => B },
+    urls: { urlOf: () => B },
     inbox: inboxA,
     clusterId,
     sender: SERVER_A,

@@ -1,0 +1,37 @@
+/** How snapshots travel between two replica hosts: a stream of frames to one internal route, answered at its end. */
+import type { FastifyInstance } from "fastify";
+import type { ServerId } from "../ids.ts";
+import type { SnapshotAnswer, SnapshotLink } from "../replication/snapshot-sender.ts";
+import { registerStreamRoute, type FrameStreamClient } from "../rpc/frame-stream.adapter.ts";
+import type { RouteEnvironment } from "../rpc/rpc-route.ts";
+
+const PATH = "/internal/snapshot";
+/** A receiver may wait for its store between two frames. */
+const IDLE_MS = 30_000;
+/** A receiver installs, which includes a proven checkpoint, before it answers. */
+const ANSWER_MS = 60_000;
+
+/** The sending end. */
+export function snapshotLink(
+  streams: FrameStreamClient,
+  urlOf: (server: ServerId) => string | null,
+): SnapshotLink {
+  return {
+    send: async (to, frames) => {
+      const url = urlOf(to);
+      if (url === null) throw new Error(`no address of server ${to} is known`);
+      const options = { answerMs: ANSWER_MS, idleMs: IDLE_MS };
+      const answer = await streams.sendStream(url, PATH, frames, options);
+      return answer.toString() as SnapshotAnswer;
+    },
+  };
+}
+
+/** The receiving end. */
+export function registerSnapshotRoute(
+  app: FastifyInstance,
+  receive: (frames: AsyncIterable<Buffer>) => Promise<SnapshotAnswer>,
+  environment: RouteEnvironment,
+): void {
+  registerStreamRoute(app, PATH, async (frames) => Buffer.from(await receive(frames)), environment);
+}
