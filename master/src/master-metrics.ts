@@ -1,5 +1,8 @@
 /** What a master shows under /metrics: of itself and of the cluster, never per tablet. */
+import { countedMetrics } from "@stele/shared/counted-metrics.ts";
 import { Metrics } from "@stele/shared/metrics.ts";
+import type { HostCounters } from "@stele/shared/replication/host-counters.ts";
+import { HOST_METRICS } from "@stele/shared/replication/host-metrics.ts";
 import type { CatalogReplica } from "./catalog-replica.ts";
 import type { TabletTrouble } from "./plan/tablet-health.ts";
 import { presentServers, stateOf } from "./views.ts";
@@ -7,8 +10,9 @@ import { presentServers, stateOf } from "./views.ts";
 const SERVER_STATES = ["live", "silent", "gone"] as const;
 
 /** Renders the metrics of now. */
-export function masterMetrics(replica: CatalogReplica): () => Promise<string> {
+export function masterMetrics(replica: CatalogReplica, host: HostCounters): () => Promise<string> {
   const metrics = new Metrics();
+  const countHost = countedMetrics(metrics, HOST_METRICS, host);
   const gauge = (name: string, help: string) => metrics.gauge({ name, help, labels: [] }).with({});
   const leads = gauge("stele_catalog_leader", "1 while this master leads the catalog, else 0.");
   const term = gauge("stele_catalog_term", "Raft term of the catalog's group.");
@@ -28,6 +32,7 @@ export function masterMetrics(replica: CatalogReplica): () => Promise<string> {
     labels: ["state"],
   });
   return () => {
+    countHost();
     const status = replica.group?.status();
     const state = replica.leader?.state ?? null;
     leads.set(state === null ? 0 : 1);

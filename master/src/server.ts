@@ -74,7 +74,7 @@ export async function startMaster(
         });
       },
       unreadyReason: () => master.unreadyReason(),
-      metrics: masterMetrics(replica),
+      metrics: masterMetrics(replica, host.counters),
     });
     return {
       running: master.run(),

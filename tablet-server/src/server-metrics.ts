@@ -1,64 +1,49 @@
 /** What a tablet server shows under /metrics: per server, never per tablet or key. */
+import { countedMetrics, type CountedMetric } from "@stele/shared/counted-metrics.ts";
 import { Metrics } from "@stele/shared/metrics.ts";
-import type { HostCounters } from "@stele/shared/replication/host-counters.ts";
+import { HOST_METRICS } from "@stele/shared/replication/host-metrics.ts";
 import type { ReplicaHost } from "@stele/shared/replication/replica-host.ts";
+import type { RowCounters } from "./row-counters.ts";
 import type { TabletSet } from "./tablet-set.ts";
 
-interface Counted {
-  readonly name: string;
-  readonly help: string;
-  readonly counter: keyof HostCounters;
-}
-
-const HOST_COUNTERS: readonly Counted[] = [
-  { name: "stele_raft_cycles_total", help: "Cycles of the replica host.", counter: "cycles" },
+const ROW_METRICS: readonly CountedMetric<RowCounters>[] = [
+  { name: "stele_read_calls_total", help: "Calls that read keys.", counter: "readCalls" },
+  { name: "stele_write_calls_total", help: "Calls that write rows.", counter: "writeCalls" },
+  { name: "stele_scan_calls_total", help: "Calls that scan a range.", counter: "scanCalls" },
+  { name: "stele_rows_read_total", help: "Rows given or counted.", counter: "rowsRead" },
   {
-    name: "stele_log_batches_total",
-    help: "Batches appended to the commit log, one fdatasync each.",
-    counter: "logBatches",
+    name: "stele_rows_written_total",
+    help: "Writes of rows taken, repeated ones included.",
+    counter: "rowsWritten",
+  },
+  { name: "stele_call_bytes_in_total", help: "Bytes of row calls.", counter: "bytesIn" },
+  { name: "stele_call_bytes_out_total", help: "Bytes of their answers.", counter: "bytesOut" },
+  {
+    name: "stele_calls_throttled_total",
+    help: "Calls refused because too much waits.",
+    counter: "throttled",
   },
   {
-    name: "stele_applied_entries_total",
-    help: "Log entries applied, over all replicas.",
-    counter: "appliedEntries",
+    name: "stele_calls_redirected_total",
+    help: "Calls told to go elsewhere.",
+    counter: "redirected",
   },
-  { name: "stele_checkpoints_total", help: "Proven checkpoints.", counter: "checkpoints" },
-  {
-    name: "stele_log_segments_freed_total",
-    help: "Commit log segments freed.",
-    counter: "freedSegments",
-  },
-  { name: "stele_snapshots_sent_total", help: "Snapshots sent.", counter: "snapshotsSent" },
-  {
-    name: "stele_snapshots_installed_total",
-    help: "Snapshots installed.",
-    counter: "snapshotsInstalled",
-  },
-  {
-    name: "stele_raft_messages_dropped_total",
-    help: "Raft messages that found no replica, or no room.",
-    counter: "droppedMessages",
-  },
-  {
-    name: "stele_log_torn_tails_repaired_total",
-    help: "Torn ends of the commit log repaired at the start.",
-    counter: "tornTailsRepaired",
-  },
+  { name: "stele_calls_failed_total", help: "Calls that failed as a whole.", counter: "failed" },
 ];
 
 /** Renders the metrics of now. */
 export function tabletServerMetrics(parts: {
   readonly host: ReplicaHost;
   readonly tablets: TabletSet;
+  readonly rows: RowCounters;
   /** Since a master acknowledged a heartbeat; null: none has yet. */
   readonly masterSilenceMs: () => number | null;
 }): () => Promise<string> {
   const metrics = new Metrics();
-  const counters = HOST_COUNTERS.map(({ counter, help, name }) => ({
-    counter,
-    series: metrics.counter({ name, help, labels: [] }).with({}),
-    told: 0,
-  }));
+  const count = [
+    countedMetrics(metrics, HOST_METRICS, parts.host.counters),
+    countedMetrics(metrics, ROW_METRICS, parts.rows),
+  ];
   const replicas = metrics.gauge({
     name: "stele_replicas",
     help: "Replicas on this server, by what they do.",
@@ -77,11 +62,7 @@ export function tabletServerMetrics(parts: {
   return () => {
     const silenceMs = parts.masterSilenceMs();
     silence.set(silenceMs === null ? -1 : silenceMs / 1000);
-    for (const counted of counters) {
-      const now = parts.host.counters[counted.counter];
-      counted.series.inc(now - counted.told);
-      counted.told = now;
-    }
+    for (const each of count) each();
     let leading = 0;
     let all = 0;
     for (const tablet of parts.tablets.tablets()) {
