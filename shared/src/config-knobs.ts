@@ -31,7 +31,8 @@ export interface ServerConfig {
   readonly timingScale: number;
   readonly segmentBytes: number;
   readonly retainedLogBytes: number;
-  readonly checkpointBytes: number;
+  /** Null: as `segmentBytes`. */
+  readonly checkpointBytes: number | null;
   readonly checkpointIntervalMs: number;
   readonly maxUnappliedBytes: number;
   readonly payloadCacheBytes: number;
@@ -158,7 +159,7 @@ export const KNOBS: Knobs = {
   },
   checkpointBytes: {
     value: bytes({ min: MIB, max: 16 * GIB }),
-    default: size(64 * MIB),
+    default: none("as --segment-bytes"),
     description: "A checkpoint is taken after so much log, which bounds what a restart replays.",
     roles: REPLICATED,
   },

@@ -35,10 +35,10 @@ const RELATIONS: readonly Relation[] = [
   },
   {
     roles: ["master", "tablet-server"],
-    problem: ({ checkpointBytes, writeBufferBytes }) =>
+    problem: ({ checkpointBytes, segmentBytes, writeBufferBytes }) =>
       unless(
-        checkpointBytes >= writeBufferBytes,
-        `--checkpoint-bytes ${showBytes(checkpointBytes)} must be at least --write-buffer-bytes ` +
+        (checkpointBytes ?? segmentBytes) >= writeBufferBytes,
+        `--checkpoint-bytes ${showBytes(checkpointBytes ?? segmentBytes)} must be at least --write-buffer-bytes ` +
           `${showBytes(writeBufferBytes)}: every checkpoint would write a buffer that is part full`,
       ),
   },

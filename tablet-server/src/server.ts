@@ -105,7 +105,7 @@ export async function startTabletServer(config: ServerConfig): Promise<TabletSer
           tablets,
           verifications: verifications as unknown as Verifications,
           serverName: self.name,
-          urlOf: (server) => addresses.book.get(server)?.url ?? null,
+          addressOf: (server) => addresses.book.get(server),
         },
         environment,
       );

@@ -97,7 +97,7 @@ async function openHostOnce<Machines extends StateMachineFactory>(
       factory: machines,
       limits: {
         ...DEFAULT_HOST_LIMITS,
-        checkpointBytes: config.checkpointBytes,
+        checkpointBytes: config.checkpointBytes ?? config.segmentBytes,
         checkpointIntervalMs: config.checkpointIntervalMs,
         retainedLogBytes: config.retainedLogBytes,
         payloadCacheBytes: config.payloadCacheBytes,

@@ -24,8 +24,13 @@ export interface VerifyRouteParts {
   readonly tablets: TabletSet;
   readonly verifications: Verifications;
   readonly serverName: string;
-  readonly urlOf: (server: ServerId) => string | null;
+  readonly addressOf: (
+    server: ServerId,
+  ) => { readonly name: string; readonly url: string } | undefined;
 }
+
+/** The last part of a call's time, kept for answering it. */
+const ANSWER_SHARE = 0.1;
 
 type Hashed = z.output<typeof tabletHashRoute.response>;
 type Verified = z.output<typeof verifyRoute.response>;
@@ -59,6 +64,10 @@ export function registerVerifyRoutes(
 async function verify(parts: VerifyRouteParts, id: TabletId, call: RouteCall): Promise<Verified> {
   const tablet = parts.tablets.tablet(id);
   if (tablet === null) return { kind: "not-here" };
+  const silent = tablet.group.status().followers.find(({ recentlyActive }) => !recentlyActive);
+  if (tablet.servingTerm !== null && silent !== undefined) {
+    throw unreachedReplica(parts, id, silent.member.serverId);
+  }
   const verifyId = parts.random.below(2 ** 32);
   const outcome = await tablet.verify(verifyId);
   if (outcome.kind === "not-leader") {
@@ -88,26 +97,43 @@ async function hashOf(
   verifyId: number,
   call: RouteCall,
 ): Promise<{ server: string; rows: number; hash: string }> {
-  const { clock, rpc, serverName, urlOf, verifications } = parts;
+  const { clock, rpc, serverName, verifications } = parts;
   const { tabletId: id } = tablet;
+  // Early enough to name the replica that keeps everyone waiting.
+  const leftMs = call.deadlineMs - clock.monotonicMs();
+  const deadlineMs = call.deadlineMs - leftMs * ANSWER_SHARE;
   if (server === tablet.group.serverId) {
-    const expired = delay(clock, call.deadlineMs - clock.monotonicMs());
+    const expired = delay(clock, deadlineMs - clock.monotonicMs());
     const own = await verifications.result(id, verifyId, expired);
-    if (own === null) throw unreachedReplica(id, serverName);
+    if (own === null) throw unreachedReplica(parts, id, server);
     return { server: serverName, rows: own.rows, hash: own.hash };
   }
-  const url = urlOf(server);
-  if (url === null) throw unreachedReplica(id, server);
-  const { deadlineMs } = call;
-  const reply = await rpc.call(url, tabletHashRoute, { tabletId: id, verifyId }, { deadlineMs });
-  if (reply.kind === "unknown") throw unreachedReplica(id, server);
+  const url = parts.addressOf(server)?.url;
+  if (url === undefined) throw unreachedReplica(parts, id, server);
+  const asked = { tabletId: id, verifyId };
+  const reply = await rpc
+    .call(url, tabletHashRoute, asked, { deadlineMs })
+    .catch((error: unknown) => {
+      throw unreachedReplica(parts, id, server, error);
+    });
+  if (reply.kind === "unknown") throw unreachedReplica(parts, id, server);
   return { server: reply.server, rows: reply.rows, hash: reply.hash };
 }
 
-function unreachedReplica(id: TabletId, server: string): DatabaseError {
-  return new DatabaseError({
-    code: "UNAVAILABLE",
-    detail: `The replica of tablet ${id} on server ${server} gave no hash in time.`,
-    hint: "Wait until it has caught up (GET /v1/tablets/{id} shows the lag) and verify again.",
-  });
+function unreachedReplica(
+  parts: VerifyRouteParts,
+  id: TabletId,
+  server: ServerId,
+  cause?: unknown,
+): DatabaseError {
+  const name = parts.addressOf(server)?.name ?? server;
+  return new DatabaseError(
+    {
+      code: "UNAVAILABLE",
+      detail: `The replica of tablet ${id} on server ${name} gave no hash.`,
+      hint: "Wait until it has caught up (GET /v1/tablets/{id} shows the lag) and verify again.",
+      retryAfterMs: 1000,
+    },
+    cause,
+  );
 }
