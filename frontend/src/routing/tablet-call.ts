@@ -194,6 +194,11 @@ export class TabletCalls {
           detail: `Too many calls to ${this.#parts.servers.nameOf(server)} are waiting.`,
           retryAfterMs: 100,
         });
+      case "too-large":
+        throw new DatabaseError({
+          code: "TOO_LARGE",
+          detail: `The answer of tablet ${tablet.tabletId} is too large to be sent.`,
+        });
       case "refused":
       case "broken":
       case "closed":

@@ -6,7 +6,13 @@ import { afterEach, describe, expect, test } from "vitest";
 import { systemClock } from "../clock.ts";
 import { BatchChannel } from "./batch-channel.ts";
 import type { BatchChannelLimits } from "./batch-channel.ts";
-import { encodeAnswers, encodeBatchRequest } from "./batch-frames.ts";
+import {
+  encodeAnswers,
+  encodeBatchRequest,
+  encodePart,
+  MAX_REPLY_BYTES,
+  PART_BYTES,
+} from "./batch-frames.ts";
 import { BatchResponder } from "./batch-responder.ts";
 import type { ChannelFailure, IncomingCall } from "./channel-contract.ts";
 import { exchangeListener } from "./exchange-listener.adapter.ts";
@@ -83,6 +89,79 @@ describe("a batch channel", () => {
     replies.forEach((reply, at) => {
       expect(reply.equals(Buffer.concat([Buffer.from("re: "), payloads[at] as Buffer]))).toBe(true);
     });
+  });
+
+  test("replies of 64 MiB beside small ones: all arrive whole, the small ones first", async () => {
+    const row = Buffer.alloc(64 * 2 ** 20);
+    for (let at = 0; at < row.length; at += 4096) row.writeUInt32BE(at, at);
+    const server = createServer(
+      responding((calls) => {
+        for (const call of calls) {
+          if (call.payload.toString() === "row") call.reply(row.subarray(0, 99), row.subarray(99));
+          else call.reply(call.payload);
+        }
+      }),
+    );
+    const channel = channelTo(await listen(server));
+    const settled: string[] = [];
+    const rows = [1, 2].map(async () => {
+      const reply = await channel.call(Buffer.from("row"), inMs(20_000));
+      settled.push("row");
+      return reply;
+    });
+    const smalls = Array.from({ length: 20 }, async (_, at) => {
+      const reply = await channel.call(Buffer.from(`small ${at}`), inMs(20_000));
+      settled.push("small");
+      return reply.toString();
+    });
+    expect(await Promise.all(smalls)).toEqual(smalls.map((_, at) => `small ${at}`));
+    // Asked for while the rows are on their way.
+    while (settled.length < 40) {
+      await channel.call(Buffer.from("small"), inMs(20_000));
+      settled.push("small");
+    }
+    expect(settled).not.toContain("row");
+    for (const reply of await Promise.all(rows)) expect(reply.equals(row)).toBe(true);
+  });
+
+  test("a reply above the limit fails its own call and no other", async () => {
+    const tooLarge = Buffer.alloc(MAX_REPLY_BYTES + 1);
+    const server = createServer(
+      responding((calls) => {
+        for (const call of calls) {
+          call.reply(call.payload.toString() === "large" ? tooLarge : call.payload);
+        }
+      }),
+    );
+    const channel = channelTo(await listen(server));
+    const large = failureOf(channel.call(Buffer.from("large"), inMs(5_000)));
+    const small = channel.call(Buffer.from("small"), inMs(5_000));
+    expect(await large).toMatchObject({ reason: "too-large", sent: "maybe" });
+    expect((await small).toString()).toBe("small");
+  });
+
+  test("gathers so many bytes of large replies at a time; a further one fails its call", async () => {
+    const reply = Buffer.alloc(4 * PART_BYTES, "x");
+    const server = createServer(responding((calls) => calls.forEach((call) => call.reply(reply))));
+    const channel = channelTo(await listen(server), { replyBytes: 6 * PART_BYTES });
+    const first = channel.call(Buffer.from("a"), inMs(5_000));
+    const second = failureOf(channel.call(Buffer.from("b"), inMs(5_000)));
+    expect((await first).equals(reply)).toBe(true);
+    expect(await second).toMatchObject({ reason: "overloaded", sent: "maybe" });
+    expect((await channel.call(Buffer.from("c"), inMs(5_000))).equals(reply)).toBe(true);
+  });
+
+  test("parts that do not belong together break the reply", async () => {
+    const server = createServer((request, response) => {
+      request.resume().on("end", () => {
+        const parts = [encodePart(1, 10, [Buffer.alloc(5)]), encodePart(1, 11, [Buffer.alloc(6)])];
+        response.end(Buffer.concat(parts.flat()));
+      });
+    });
+    const channel = channelTo(await listen(server));
+    const failure = await failureOf(channel.call(Buffer.alloc(1), inMs(5_000)));
+    expect(failure).toMatchObject({ reason: "broken", sent: "maybe" });
+    expect(failure.message).toContain("beyond its reply");
   });
 
   test("sends the calls of one turn together and the rest when a slot frees", async () => {
@@ -348,17 +427,17 @@ describe("a batch channel", () => {
   });
 
   test("a client that reads nothing of its replies is cut off, not buffered for", async () => {
-    const large = Buffer.alloc(16 * 2 ** 20);
+    const answer = Buffer.alloc(PART_BYTES);
     let gone = false;
     const server = createServer((request, response) => {
       response.on("close", () => (gone = true));
       responding((calls) => {
-        for (const call of calls) call.reply(large);
+        for (const call of calls) call.reply(answer);
       })(request, response);
     });
     const port = await listen(server);
     const call = { callId: 1, remainingMs: 5_000, payload: Buffer.alloc(1) };
-    const calls = Array.from({ length: 10 }, (_, at) => ({ ...call, callId: at }));
+    const calls = Array.from({ length: 400 }, (_, at) => ({ ...call, callId: at }));
     const body = encodeBatchRequest({ channelId: "deaf", requestNumber: 1, calls });
     const socket = connect(port, "127.0.0.1").on("error", () => {});
     cleanups.push(() => void socket.destroy());

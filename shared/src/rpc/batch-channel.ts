@@ -6,9 +6,11 @@
  *     called in a turn leaves at the end of that turn; else it leaves when a slot frees.
  * C2. A call belongs to the request that brought it until the server moves it to another request's
  *     reply; when a request fails, exactly the calls that belong to it fail.
- * C3. One timer serves all deadlines: it is set for the earliest and looks at every open call when
+ * C3. Of all answers that come in parts, no more than `replyBytes` are gathered at a time.
+ * C4. One timer serves all deadlines: it is set for the earliest and looks at every open call when
  *     it fires, at most once in `SWEEP_MS`.
  */
+import { unreachable } from "../assert.ts";
 import { MalformedFrameError } from "../bytes/malformed-frame-error.ts";
 import type { CancelTimer, Clock } from "../clock.ts";
 import { decodeReply, encodeBatchRequest, MAX_CALL_PAYLOAD_BYTES } from "./batch-frames.ts";
@@ -16,6 +18,8 @@ import { ChannelFailure } from "./channel-contract.ts";
 import type { CallChannel } from "./channel-contract.ts";
 import type { AbortExchange, Exchange } from "./exchange.ts";
 import { FrameReader } from "./frame.ts";
+import { GatheredReply } from "./gathered-reply.ts";
+import { failureOfStatus } from "./status-failure.ts";
 
 export const BATCH_PATH = "/internal/batch";
 
@@ -31,6 +35,8 @@ export interface BatchChannelLimits {
   readonly queuedBytes: number;
   /** Waiting to be sent or to be answered. */
   readonly openCalls: number;
+  /** Of answers that come in parts; one alone may have more. */
+  readonly replyBytes: number;
   /** A server that sends no reply headers for so long is taken for dead. */
   readonly headersTimeoutMs: number;
 }
@@ -41,6 +47,7 @@ export const BATCH_CHANNEL_LIMITS: BatchChannelLimits = {
   requestBytes: 1024 * 1024,
   queuedBytes: 64 * 1024 * 1024,
   openCalls: 16_384,
+  replyBytes: 256 * 1024 * 1024,
   headersTimeoutMs: 5_000,
 };
 
@@ -52,6 +59,8 @@ interface Call {
   readonly reject: (failure: ChannelFailure) => void;
   /** Null: not sent yet. */
   request: Request | null;
+  /** Null: none, or all at once so far. */
+  gathered: GatheredReply | null;
   settled: boolean;
 }
 
@@ -76,6 +85,7 @@ export class BatchChannel implements CallChannel {
   readonly #requests = new Map<number, Request>();
   #queue: Call[] = [];
   #queuedBytes = 0;
+  #gatheredBytes = 0;
   #waiting = 0;
   #nextCall = 1;
   #nextRequest = 1;
@@ -104,7 +114,16 @@ export class BatchChannel implements CallChannel {
     if (refusal !== null) return Promise.reject(refusal);
     return new Promise((resolve, reject) => {
       const id = this.#nextCall++;
-      const call = { id, payload, deadlineMs, resolve, reject, request: null, settled: false };
+      const call: Call = {
+        id,
+        payload,
+        deadlineMs,
+        resolve,
+        reject,
+        request: null,
+        gathered: null,
+        settled: false,
+      };
       this.#open.set(id, call);
       this.#queue.push(call);
       this.#queuedBytes += payload.length;
@@ -242,16 +261,32 @@ export class BatchChannel implements CallChannel {
 
   #onReply(request: Request, frame: Buffer): void {
     const reply = decodeReply(frame);
-    if (reply.kind === "answer") {
-      const call = this.#open.get(reply.callId);
-      if (call === undefined) return;
-      this.#settle(call);
-      call.resolve(reply.payload);
+    if (reply.kind === "moved") {
+      this.#onMoved(request, reply.requestNumber);
       return;
     }
-    const heir = this.#requests.get(reply.requestNumber);
+    const call = this.#open.get(reply.callId);
+    if (call === undefined) return;
+    switch (reply.kind) {
+      case "answer":
+        this.#settle(call);
+        call.resolve(reply.payload);
+        return;
+      case "part":
+        this.#onPart(call, reply.replyBytes, reply.payload);
+        return;
+      case "failed":
+        this.#fail(call, new ChannelFailure(reply.failure, "maybe", "the server gave no answer"));
+        return;
+      default:
+        unreachable(reply);
+    }
+  }
+
+  #onMoved(request: Request, requestNumber: number): void {
+    const heir = this.#requests.get(requestNumber);
     if (heir === undefined || heir === request) {
-      this.#finish(request, broken(`moved to the lost request ${reply.requestNumber}`));
+      this.#finish(request, broken(`moved to the lost request ${requestNumber}`));
       return;
     }
     for (const call of request.calls) {
@@ -259,6 +294,25 @@ export class BatchChannel implements CallChannel {
       heir.calls.add(call);
     }
     request.calls.clear();
+  }
+
+  /** C3. Throws `MalformedFrameError`. */
+  #onPart(call: Call, replyBytes: number, part: Buffer): void {
+    if (call.gathered === null) {
+      const held = this.#gatheredBytes;
+      if (held > 0 && held + replyBytes > this.#limits.replyBytes) {
+        const detail = `${held} bytes of large replies are on their way`;
+        this.#fail(call, new ChannelFailure("overloaded", "maybe", detail));
+        return;
+      }
+      call.gathered = new GatheredReply(replyBytes);
+      this.#gatheredBytes += replyBytes;
+    }
+    const { gathered } = call;
+    gathered.add(part, replyBytes);
+    if (!gathered.isWhole) return;
+    this.#settle(call);
+    call.resolve(gathered.bytes);
   }
 
   #onEnd(request: Request): void {
@@ -290,6 +344,10 @@ export class BatchChannel implements CallChannel {
   #settle(call: Call): void {
     call.settled = true;
     this.#open.delete(call.id);
+    if (call.gathered !== null) {
+      this.#gatheredBytes -= call.gathered.bytes.length;
+      call.gathered = null;
+    }
     if (call.request !== null) call.request.calls.delete(call);
     else this.#queuedBytes -= call.payload.length;
   }
@@ -340,12 +398,3 @@ export class BatchChannel implements CallChannel {
 }
 
 const broken = (detail: string): ChannelFailure => new ChannelFailure("broken", "maybe", detail);
-
-/** A server answers with another status than 200 only before it hands a call to its handler. */
-function failureOfStatus(status: number): ChannelFailure {
-  const detail = `the server answered with status ${status}`;
-  if (status === 429) return new ChannelFailure("overloaded", "no", detail);
-  if (status === 503) return new ChannelFailure("refused", "no", detail);
-  if (status >= 400 && status < 500) return new ChannelFailure("rejected", "no", detail);
-  return new ChannelFailure("broken", "maybe", detail);
-}

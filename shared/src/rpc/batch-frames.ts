@@ -4,12 +4,16 @@
  *   request = opening, call*
  *   opening = u8 format, text channel id, varint request number
  *   call    = varint call id, varint remaining milliseconds, payload
- *   reply   = answer | moved
+ *   reply   = answer | moved | part | failed
  *   answer  = u8 0, varint call id, payload
  *   moved   = u8 1, varint request number
+ *   part    = u8 2, varint call id, varint bytes of the whole answer, some of them
+ *   failed  = u8 3, varint call id, u8 reason
  *
  * Call ids and request numbers count up within a channel. `moved` is the last frame of its reply:
  * the calls of this request that are still open are answered in the reply of the request it names.
+ * An answer above `PART_BYTES` comes in parts, in order, in one reply; frames of other calls may
+ * stand between them.
  */
 import { ByteReader } from "../bytes/byte-reader.ts";
 import { MalformedFrameError } from "../bytes/malformed-frame-error.ts";
@@ -26,11 +30,24 @@ import {
 const FORMAT = 1;
 const ANSWER = 0;
 const MOVED = 1;
+const PART = 2;
+const FAILED = 3;
+/** Sent on the wire: never reorder. */
+const FAILURES = ["too-large", "overloaded"] as const;
 /** Replies above this size are written as they are, not copied behind others. */
 const COPY_LIMIT_BYTES = 32 * 1024;
 
 /** A larger payload fits no frame, whatever its ids. */
 export const MAX_CALL_PAYLOAD_BYTES = MAX_FRAME_PAYLOAD_BYTES - 64;
+
+/** The largest row, 64 MiB, and what stands around it; an answer has no more. */
+export const MAX_REPLY_BYTES = 72 * 1024 * 1024;
+
+/** So long at most another call's answer waits for a large one. */
+export const PART_BYTES = 256 * 1024;
+
+/** Why the serving end gives no answer, though the call was served. */
+export type AnswerFailure = (typeof FAILURES)[number];
 
 export interface CallFrame {
   readonly callId: number;
@@ -46,7 +63,15 @@ export interface BatchRequest {
 
 export type ReplyFrame =
   | { readonly kind: "answer"; readonly callId: number; readonly payload: Buffer }
-  | { readonly kind: "moved"; readonly requestNumber: number };
+  | { readonly kind: "moved"; readonly requestNumber: number }
+  | {
+      readonly kind: "part";
+      readonly callId: number;
+      /** Of the whole answer; at most `MAX_REPLY_BYTES`. */
+      readonly replyBytes: number;
+      readonly payload: Buffer;
+    }
+  | { readonly kind: "failed"; readonly callId: number; readonly failure: AnswerFailure };
 
 export interface Answer {
   readonly callId: number;
@@ -79,7 +104,7 @@ export function decodeBatchRequest(body: Buffer): BatchRequest {
   return { ...decodeOpening(opening), calls };
 }
 
-/** Small answers share one buffer; large ones are passed on without a copy. */
+/** Small answers share one buffer; larger ones are passed on without a copy. */
 export function encodeAnswers(answers: readonly Answer[]): Buffer[] {
   const chunks: Buffer[] = [];
   let small: Answer[] = [];
@@ -108,15 +133,51 @@ export function encodeMoved(requestNumber: number): Buffer {
   return encodeFrame([payload]);
 }
 
+/** Some bytes of an answer of `replyBytes`, passed on without a copy. */
+export function encodePart(
+  callId: number,
+  replyBytes: number,
+  slices: readonly Buffer[],
+): readonly Buffer[] {
+  const head = Buffer.allocUnsafe(1 + varintSize(callId) + varintSize(replyBytes));
+  head[0] = PART;
+  putVarint(head, putVarint(head, 1, callId), replyBytes);
+  const parts = [head, ...slices];
+  return [encodeFrameHeader(parts), ...parts];
+}
+
+export function encodeFailed(callId: number, failure: AnswerFailure): Buffer {
+  const payload = Buffer.allocUnsafe(2 + varintSize(callId));
+  payload[0] = FAILED;
+  payload[putVarint(payload, 1, callId)] = FAILURES.indexOf(failure);
+  return encodeFrame([payload]);
+}
+
 /** @throws MalformedFrameError */
 export function decodeReply(frame: Buffer): ReplyFrame {
   const reader = new ByteReader(frame);
   const kind = reader.byte();
   const number = reader.varint();
-  if (kind === ANSWER) return { kind: "answer", callId: number, payload: reader.rest() };
-  if (kind !== MOVED) throw new MalformedFrameError(`unknown kind of reply ${kind}`);
-  reader.end();
-  return { kind: "moved", requestNumber: number };
+  switch (kind) {
+    case ANSWER:
+      return { kind: "answer", callId: number, payload: reader.rest() };
+    case MOVED:
+      reader.end();
+      return { kind: "moved", requestNumber: number };
+    case PART: {
+      const replyBytes = reader.varint();
+      if (replyBytes > MAX_REPLY_BYTES) reader.fail(`an answer of ${replyBytes} bytes`);
+      return { kind: "part", callId: number, replyBytes, payload: reader.rest() };
+    }
+    case FAILED: {
+      const failure = FAILURES[reader.byte()];
+      if (failure === undefined) return reader.fail("unknown failure of an answer");
+      reader.end();
+      return { kind: "failed", callId: number, failure };
+    }
+    default:
+      return reader.fail(`unknown kind of reply ${kind}`);
+  }
 }
 
 function decodeOpening(payload: Buffer): { channelId: string; requestNumber: number } {

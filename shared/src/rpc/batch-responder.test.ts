@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { unreachable } from "../assert.ts";
 import { MalformedFrameError } from "../bytes/malformed-frame-error.ts";
 import { nextMacrotask } from "../testing/macrotask.adapter.ts";
 import { SeededRandom } from "../random.ts";
@@ -9,22 +10,30 @@ import {
   decodeReply,
   encodeAnswers,
   encodeBatchRequest,
+  encodeFailed,
   encodeMoved,
+  encodePart,
+  MAX_REPLY_BYTES,
+  PART_BYTES,
 } from "./batch-frames.ts";
 import { BatchResponder } from "./batch-responder.ts";
 import type { IncomingCall } from "./channel-contract.ts";
 import type { ReplySink } from "./exchange.ts";
+import type { ReplyFrame } from "./batch-frames.ts";
 import { decodeFrames } from "./frame.ts";
 
 /** What one reply has sent so far, in words. */
 class RecordingSink implements ReplySink {
   readonly writes: string[] = [];
+  /** The network takes what was written. */
+  take: () => void = () => {};
 
   answer(status: number): void {
     this.writes.push(`status ${status}`);
   }
 
-  write(chunks: readonly Buffer[]): void {
+  write(chunks: readonly Buffer[], taken?: () => void): void {
+    if (taken !== undefined) this.take = taken;
     this.writes.push(`write${framesIn(chunks)}`);
   }
 
@@ -35,14 +44,31 @@ class RecordingSink implements ReplySink {
 
 function framesIn(chunks: readonly Buffer[]): string {
   const replies = decodeFrames(Buffer.concat(chunks)).map((frame) => decodeReply(frame));
-  return replies
-    .map((reply) =>
-      reply.kind === "moved" ? ` moved to ${reply.requestNumber}` : ` ${reply.payload.toString()}`,
-    )
-    .join("");
+  return replies.map((reply) => ` ${inWords(reply)}`).join("");
 }
 
-function setUp(openReplies: number): {
+function inWords(reply: ReplyFrame): string {
+  switch (reply.kind) {
+    case "answer":
+      return reply.payload.toString();
+    case "moved":
+      return `moved to ${reply.requestNumber}`;
+    case "part":
+      return `part of ${String.fromCharCode(reply.payload[0] as number)}`;
+    case "failed":
+      return reply.failure;
+  }
+}
+
+/** A large answer to the call of this name: parts that begin with it. */
+function answerLarge(calls: Map<string, IncomingCall>, name: string, bytes: number): void {
+  calls.get(name)?.reply(Buffer.alloc(bytes / 2, name), Buffer.alloc(bytes / 2, name));
+}
+
+function setUp(
+  openReplies: number,
+  heldBytes?: number,
+): {
   readonly clock: SimulatedClock;
   readonly calls: Map<string, IncomingCall>;
   readonly bring: (requestNumber: number, names: readonly string[]) => RecordingSink;
@@ -56,7 +82,8 @@ function setUp(openReplies: number): {
       for (const call of incoming) calls.set(call.payload.toString(), call);
     },
   };
-  const responder = new BatchResponder({ clock, handler, openReplies });
+  const limits = heldBytes === undefined ? {} : { heldBytes };
+  const responder = new BatchResponder({ clock, handler, openReplies, ...limits });
   let callId = 0;
   const bring = (requestNumber: number, names: readonly string[]): RecordingSink => {
     const sink = new RecordingSink();
@@ -135,6 +162,84 @@ describe("the serving end of a batch channel", () => {
     ]);
   });
 
+  test("large answers leave in turns, a part at a time; small ones go first", async () => {
+    const { clock, calls, bring } = setUp(2);
+    const sink = bring(1, ["a", "b", "c", "d"]);
+    answerLarge(calls, "a", 3 * PART_BYTES);
+    answerLarge(calls, "b", PART_BYTES + 2);
+    await clock.runFor(1);
+    answer(calls, "c");
+    await clock.runFor(1);
+    for (let round = 0; round < 4; round++) {
+      sink.take();
+      await clock.runFor(1);
+    }
+    answer(calls, "d");
+    await clock.runFor(1);
+    expect(sink.writes).toEqual([
+      "write part of a",
+      "write c",
+      "write part of b",
+      "write part of a",
+      "write part of b",
+      "write part of a",
+      "end d",
+    ]);
+  });
+
+  test("a reply with a large answer under way keeps its calls", async () => {
+    const { clock, calls, bring } = setUp(2);
+    const sinks = [bring(1, ["a"]), bring(2, ["b", "x"]), bring(3, ["c"])];
+    await clock.runFor(1);
+    sinks.push(bring(4, ["d"]));
+    await clock.runFor(1);
+    answerLarge(calls, "c", 2 * PART_BYTES);
+    await clock.runFor(1);
+    sinks.push(bring(5, ["e"]), bring(6, ["f"]));
+    sinks[2]?.take();
+    answer(calls, "d");
+    await clock.runFor(1);
+    expect(sinks.map(({ writes }) => writes.at(-1))).toEqual([
+      "write d",
+      "end moved to 1",
+      "end moved to 1",
+      "end moved to 1",
+      "end moved to 1",
+      "write",
+    ]);
+  });
+
+  test("fails the calls of answers that are too large, or too many to be held", async () => {
+    const { clock, calls, bring, gone } = setUp(2, 3 * PART_BYTES);
+    const sink = bring(1, ["a", "b", "c", "d", "e"]);
+    answerLarge(calls, "a", MAX_REPLY_BYTES + 2);
+    answerLarge(calls, "b", 2 * PART_BYTES);
+    answerLarge(calls, "c", 2 * PART_BYTES);
+    answer(calls, "d");
+    await clock.runFor(1);
+    expect(sink.writes).toEqual(["write d too-large overloaded part of b"]);
+    gone.get(1)?.();
+    // What was held for a client that left is held no more.
+    const second = bring(2, ["f"]);
+    answerLarge(calls, "f", 3 * PART_BYTES);
+    await clock.runFor(1);
+    expect(second.writes).toEqual(["write part of f"]);
+  });
+
+  test("gives up a large answer that its client does not take by the deadline", async () => {
+    const { clock, calls, bring } = setUp(2, 2 * PART_BYTES);
+    const sink = bring(1, ["a"]);
+    answerLarge(calls, "a", 2 * PART_BYTES);
+    await clock.runFor(2_900);
+    sink.take();
+    await clock.runFor(1);
+    expect(sink.writes).toEqual(["write part of a", "end"]);
+    const second = bring(2, ["b"]);
+    answerLarge(calls, "b", 2 * PART_BYTES);
+    await clock.runFor(1);
+    expect(second.writes).toEqual(["write part of b"]);
+  });
+
   test("forgets calls long past their deadline and ends their reply", async () => {
     const { clock, calls, bring } = setUp(2);
     const sink = bring(1, ["a"]);
@@ -159,6 +264,22 @@ describe("the serving end of a batch channel", () => {
   });
 });
 
+function encodedAgain(reply: ReplyFrame): Buffer {
+  const { kind } = reply;
+  switch (kind) {
+    case "answer":
+      return Buffer.concat(encodeAnswers([{ callId: reply.callId, parts: [reply.payload] }]));
+    case "moved":
+      return encodeMoved(reply.requestNumber);
+    case "part":
+      return Buffer.concat(encodePart(reply.callId, reply.replyBytes, [reply.payload]));
+    case "failed":
+      return encodeFailed(reply.callId, reply.failure);
+    default:
+      return unreachable(kind);
+  }
+}
+
 describe("batch frames", () => {
   const bytes = fc.uint8Array({ maxLength: 60 }).map((array) => Buffer.from(array));
   const number = fc.maxSafeNat();
@@ -178,7 +299,8 @@ describe("batch frames", () => {
     const answers = fc.array(fc.record({ callId: number, parts: fc.array(bytes) }));
     fc.assert(
       fc.property(answers, (sent) => {
-        const read = decodeFrames(Buffer.concat(encodeAnswers(sent))).map(decodeReply);
+        const frames = decodeFrames(Buffer.concat(encodeAnswers(sent)));
+        const read = frames.map((frame) => decodeReply(frame));
         expect(read).toEqual(
           sent.map(({ callId, parts }) => ({
             kind: "answer",
@@ -194,13 +316,7 @@ describe("batch frames", () => {
     fc.assert(
       fc.property(bytes, (frame) => {
         try {
-          const reply = decodeReply(frame);
-          const [again] =
-            reply.kind === "moved"
-              ? decodeFrames(encodeMoved(reply.requestNumber))
-              : decodeFrames(
-                  Buffer.concat(encodeAnswers([{ callId: reply.callId, parts: [reply.payload] }])),
-                );
+          const [again] = decodeFrames(encodedAgain(decodeReply(frame)));
           expect(again).toEqual(frame);
         } catch (error) {
           expect(error).toBeInstanceOf(MalformedFrameError);

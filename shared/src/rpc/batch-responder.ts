@@ -9,16 +9,30 @@
  *     open calls move to the oldest, which collects the slow ones; a call moves at most once while
  *     that lasts. So stuck calls never use up the connections of a channel.
  * S4. A call is forgotten `GRACE_MS` after its deadline, when its caller has long given up.
+ * S5. An answer above `PART_BYTES` leaves part by part, the next when the network took the last one:
+ *     answers that come meanwhile go first, and large ones take turns. A reply with large answers
+ *     under way does not move its calls (S3): there may be more open replies by those.
+ * S6. What waits to leave in parts is bounded: past `heldBytes` an answer is given up and its call
+ *     fails, as it does with an answer above `MAX_REPLY_BYTES`.
  */
 import { assert, must } from "../assert.ts";
 import type { Clock } from "../clock.ts";
 import { MalformedFrameError } from "../bytes/malformed-frame-error.ts";
-import { decodeBatchRequest, encodeAnswers, encodeMoved } from "./batch-frames.ts";
-import type { Answer } from "./batch-frames.ts";
+import {
+  decodeBatchRequest,
+  encodeAnswers,
+  encodeFailed,
+  encodeMoved,
+  MAX_REPLY_BYTES,
+  PART_BYTES,
+} from "./batch-frames.ts";
+import type { Answer, AnswerFailure } from "./batch-frames.ts";
 import type { CallHandler, IncomingCall } from "./channel-contract.ts";
 import type { ClientGone, ReplySink } from "./exchange.ts";
+import { LargeAnswer } from "./large-answer.ts";
 
 const OPEN_REPLIES = 8;
+const HELD_BYTES = 256 * 1024 * 1024;
 const GRACE_MS = 1_000;
 /** Deadlines are seldom missed: looking for them this often costs nothing. */
 const SWEEP_MS = 500;
@@ -33,9 +47,15 @@ interface Reply {
   readonly sink: ReplySink;
   readonly calls: Set<OpenCall>;
   answers: Answer[];
+  failures: { readonly callId: number; readonly failure: AnswerFailure }[];
+  /** The first sends its next part first. */
+  large: LargeAnswer[];
+  /** The network has not taken the last part. */
+  isFull: boolean;
   /** The request to which the open calls moved. */
   movedTo: number | null;
   dirty: boolean;
+  isOver: boolean;
 }
 
 class OpenCall implements IncomingCall {
@@ -70,6 +90,9 @@ export class BatchResponder {
   readonly #clock: Clock;
   readonly #handler: CallHandler;
   readonly #openReplies: number;
+  readonly #heldLimit: number;
+  /** Of all large answers that are not out yet. */
+  #heldBytes = 0;
   readonly #channels = new Map<string, ChannelReplies>();
   #dirty: Reply[] = [];
   #sweeping = false;
@@ -78,10 +101,13 @@ export class BatchResponder {
     readonly clock: Clock;
     readonly handler: CallHandler;
     readonly openReplies?: number;
+    /** See S6. One answer may pass it. */
+    readonly heldBytes?: number;
   }) {
     this.#clock = options.clock;
     this.#handler = options.handler;
     this.#openReplies = options.openReplies ?? OPEN_REPLIES;
+    this.#heldLimit = options.heldBytes ?? HELD_BYTES;
     assert(this.#openReplies >= 2, "one reply collects, another is new");
   }
 
@@ -99,8 +125,12 @@ export class BatchResponder {
       sink,
       calls: new Set(),
       answers: [],
+      failures: [],
+      large: [],
+      isFull: false,
       movedTo: null,
       dirty: false,
+      isOver: false,
     };
     this.#admit(reply);
     const nowMs = this.#clock.monotonicMs();
@@ -120,8 +150,26 @@ export class BatchResponder {
   /** For `OpenCall` alone. */
   answer(reply: Reply, call: OpenCall, parts: readonly Buffer[]): void {
     reply.calls.delete(call);
-    reply.answers.push({ callId: call.callId, parts });
+    const { callId } = call;
+    let bytes = 0;
+    for (const part of parts) bytes += part.length;
+    const failure = this.#failureOf(bytes);
+    if (failure !== null) {
+      reply.failures.push({ callId, failure });
+    } else if (bytes > PART_BYTES) {
+      reply.large.push(new LargeAnswer(call, parts, bytes));
+      this.#heldBytes += bytes;
+    } else {
+      reply.answers.push({ callId, parts });
+    }
     this.#markDirty(reply);
+  }
+
+  /** S6. */
+  #failureOf(bytes: number): AnswerFailure | null {
+    if (bytes > MAX_REPLY_BYTES) return "too-large";
+    if (bytes <= PART_BYTES || this.#heldBytes === 0) return null;
+    return this.#heldBytes + bytes > this.#heldLimit ? "overloaded" : null;
   }
 
   #admit(reply: Reply): void {
@@ -129,10 +177,16 @@ export class BatchResponder {
     const replies = this.#channels.get(channelId) ?? [];
     this.#channels.set(channelId, replies);
     replies.push(reply);
-    if (replies.length <= this.#openReplies) return;
-    const collector = must(replies[0], "the oldest reply");
-    const [moved] = replies.splice(1, 1);
-    const leaving = must(moved, "the second oldest reply");
+    while (replies.length > this.#openReplies) {
+      const at = replies.findIndex(({ large }, place) => place > 0 && large.length === 0);
+      // The newest is just being made.
+      if (at < 0 || at === replies.length - 1) return;
+      const [leaving] = replies.splice(at, 1);
+      this.#move(must(leaving, "a reply"), must(replies[0], "the oldest reply"));
+    }
+  }
+
+  #move(leaving: Reply, collector: Reply): void {
     leaving.movedTo = collector.requestNumber;
     for (const call of leaving.calls) {
       call.target = collector;
@@ -154,16 +208,44 @@ export class BatchResponder {
     this.#dirty = [];
     for (const reply of dirty) {
       reply.dirty = false;
-      const chunks = encodeAnswers(reply.answers);
-      reply.answers = [];
-      if (reply.movedTo !== null) chunks.push(encodeMoved(reply.movedTo));
-      if (reply.calls.size > 0) {
-        reply.sink.write(chunks);
-      } else {
-        reply.sink.end(chunks);
-        this.#forget(reply);
-      }
+      this.#send(reply);
     }
+  }
+
+  #send(reply: Reply): void {
+    if (reply.isOver) return;
+    const chunks = encodeAnswers(reply.answers);
+    reply.answers = [];
+    for (const { callId, failure } of reply.failures) chunks.push(encodeFailed(callId, failure));
+    reply.failures = [];
+    if (reply.large.length > 0 && !reply.isFull) this.#takePart(reply, chunks);
+    if (reply.large.length > 0) {
+      const isWaiting = reply.isFull;
+      reply.isFull = true;
+      if (isWaiting) reply.sink.write(chunks);
+      else {
+        reply.sink.write(chunks, () => {
+          reply.isFull = false;
+          this.#markDirty(reply);
+        });
+      }
+      return;
+    }
+    if (reply.movedTo !== null) chunks.push(encodeMoved(reply.movedTo));
+    if (reply.calls.size > 0) {
+      reply.sink.write(chunks);
+    } else {
+      reply.sink.end(chunks);
+      this.#forget(reply);
+    }
+  }
+
+  /** S5: the next part of the large answer whose turn it is. */
+  #takePart({ large }: Reply, chunks: Buffer[]): void {
+    const answer = must(large.shift(), "a large answer");
+    chunks.push(...answer.nextFrame());
+    if (answer.isSent) this.#heldBytes -= answer.byteLength;
+    else large.push(answer);
   }
 
   /** The client is gone: answers to these calls have nowhere to go. */
@@ -171,15 +253,23 @@ export class BatchResponder {
     for (const call of reply.calls) call.target = null;
     reply.calls.clear();
     reply.answers = [];
+    reply.failures = [];
+    this.#giveUp(reply, reply.large);
     this.#forget(reply);
   }
 
   #forget(reply: Reply): void {
+    reply.isOver = true;
     const replies = this.#channels.get(reply.channelId);
     const at = replies?.indexOf(reply) ?? -1;
     if (replies === undefined || at < 0) return;
     replies.splice(at, 1);
     if (replies.length === 0) this.#channels.delete(reply.channelId);
+  }
+
+  #giveUp(reply: Reply, answers: readonly LargeAnswer[]): void {
+    for (const { byteLength } of answers) this.#heldBytes -= byteLength;
+    reply.large = reply.large.filter((answer) => !answers.includes(answer));
   }
 
   #planSweep(): void {
@@ -201,7 +291,11 @@ export class BatchResponder {
       call.target = null;
       reply.calls.delete(call);
     }
-    if (reply.calls.size === 0) this.#markDirty(reply);
+    this.#giveUp(
+      reply,
+      reply.large.filter(({ deadlineMs }) => deadlineMs <= forgetMs),
+    );
+    if (reply.calls.size + reply.large.length === 0) this.#markDirty(reply);
   }
 }
 

@@ -9,6 +9,9 @@
  * B3. Every call settles: reply, or `ChannelFailure`. Nothing is retried here.
  * B4. Queues are bounded in calls and in bytes; past the limit a call fails at once with
  *     `overloaded`.
+ * B5. A call has 16 MiB at most and is refused before it leaves when it has more. A reply may have
+ *     `MAX_REPLY_BYTES`: a large one travels in parts, between which others pass, as fast as the
+ *     caller takes them; a larger one fails its own call with `too-large`.
  */
 import type { ServerId, TabletId } from "../ids.ts";
 import type { RaftMessage } from "../raft/messages.ts";
@@ -16,7 +19,14 @@ import type { RaftMessage } from "../raft/messages.ts";
 /** `sent: "no"`: the call never left this process; `"maybe"`: the other side may have acted. */
 export class ChannelFailure extends Error {
   override readonly name = "ChannelFailure";
-  readonly reason: "refused" | "broken" | "deadline" | "overloaded" | "closed" | "rejected";
+  readonly reason:
+    | "refused"
+    | "broken"
+    | "deadline"
+    | "overloaded"
+    | "closed"
+    | "rejected"
+    | "too-large";
   readonly sent: "no" | "maybe";
 
   constructor(reason: ChannelFailure["reason"], sent: "no" | "maybe", detail: string) {

@@ -87,7 +87,7 @@ export class ResponseSink implements ReplySink {
     this.#response.writeHead(status, headers).end(body);
   }
 
-  write(chunks: readonly Buffer[]): void {
+  write(chunks: readonly Buffer[], taken?: () => void): void {
     const response = this.#response;
     if (response.destroyed) return;
     response.cork();
@@ -95,7 +95,10 @@ export class ResponseSink implements ReplySink {
       response.writeHead(200, HEADERS);
       if (chunks.length === 0) response.flushHeaders();
     }
-    for (const chunk of chunks) response.write(chunk);
+    chunks.forEach((chunk, at) => {
+      if (taken === undefined || at < chunks.length - 1) response.write(chunk);
+      else response.write(chunk, (error) => (error ? undefined : taken()));
+    });
     response.uncork();
     if (response.writableLength > MAX_UNREAD_BYTES) response.destroy();
   }

@@ -39,8 +39,12 @@ export interface Exchange {
 export interface ReplySink {
   /** The status and the whole reply at once; alone. */
   answer(status: number, body: Buffer): void;
-  /** More of a reply with status 200; the first call sends the headers, also without chunks. */
-  write(chunks: readonly Buffer[]): void;
+  /**
+   * More of a reply with status 200; the first call sends the headers, also without chunks. `taken`
+   * is called, in a later turn, when the network took the last of the chunks; never when the client
+   * is gone.
+   */
+  write(chunks: readonly Buffer[], taken?: () => void): void;
   /** The last of it. */
   end(chunks: readonly Buffer[]): void;
 }

@@ -85,7 +85,7 @@ export class MemoryExchange implements MemoryConversation {
     }
     const sink: ReplySink = {
       answer: (status, reply) => this.#reply(status, [reply], "last"),
-      write: (chunks) => this.#reply(200, chunks, "more"),
+      write: (chunks, taken) => this.#reply(200, chunks, "more", taken),
       end: (chunks) => this.#reply(200, chunks, "last"),
     };
     this.#gone = handler(network.copy(body), sink, headers);
@@ -95,7 +95,12 @@ export class MemoryExchange implements MemoryConversation {
     server.clock.after(delayMs, () => void handler(network.copy(body), NOWHERE, headers));
   }
 
-  #reply(status: number, chunks: readonly Buffer[], position: "more" | "last"): void {
+  #reply(
+    status: number,
+    chunks: readonly Buffer[],
+    position: "more" | "last",
+    taken?: () => void,
+  ): void {
     if (!this.#serverOpen) return;
     const { network, url, clock } = this.#client;
     const isFirst = !this.#headSent;
@@ -112,6 +117,11 @@ export class MemoryExchange implements MemoryConversation {
       }
       if (position === "last") this.#end();
     });
+    if (taken !== undefined) {
+      this.#server?.clock.after(delayMs, () => {
+        if (this.#serverOpen) taken();
+      });
+    }
     // Whichever timer fires first, the first piece arrives first.
     clock.after(delayMs, () => this.#pieces.shift()?.());
     if (network.draw(network.faults.breakage)) this.#breakConnection();
