@@ -31,7 +31,7 @@ export interface ServerConfig {
   readonly timingScale: number;
   readonly segmentBytes: number;
   readonly retainedLogBytes: number;
-  /** Null: as `segmentBytes`. */
+  /** Null: the larger of `segmentBytes` and `writeBufferBytes`. */
   readonly checkpointBytes: number | null;
   readonly checkpointIntervalMs: number;
   readonly maxUnappliedBytes: number;
@@ -159,7 +159,7 @@ export const KNOBS: Knobs = {
   },
   checkpointBytes: {
     value: bytes({ min: MIB, max: 16 * GIB }),
-    default: none("as --segment-bytes"),
+    default: none("the larger of --segment-bytes and --write-buffer-bytes"),
     description: "A checkpoint is taken after so much log, which bounds what a restart replays.",
     roles: REPLICATED,
   },

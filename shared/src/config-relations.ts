@@ -35,12 +35,14 @@ const RELATIONS: readonly Relation[] = [
   },
   {
     roles: ["master", "tablet-server"],
-    problem: ({ checkpointBytes, segmentBytes, writeBufferBytes }) =>
-      unless(
-        (checkpointBytes ?? segmentBytes) >= writeBufferBytes,
-        `--checkpoint-bytes ${showBytes(checkpointBytes ?? segmentBytes)} must be at least --write-buffer-bytes ` +
-          `${showBytes(writeBufferBytes)}: every checkpoint would write a buffer that is part full`,
-      ),
+    problem: ({ checkpointBytes, writeBufferBytes }) =>
+      checkpointBytes === null
+        ? null
+        : unless(
+            checkpointBytes >= writeBufferBytes,
+            `--checkpoint-bytes ${showBytes(checkpointBytes)} must be at least --write-buffer-bytes ` +
+              `${showBytes(writeBufferBytes)}: every checkpoint would write a buffer that is part full`,
+          ),
   },
   {
     roles: ["master", "tablet-server"],

@@ -97,7 +97,8 @@ async function openHostOnce<Machines extends StateMachineFactory>(
       factory: machines,
       limits: {
         ...DEFAULT_HOST_LIMITS,
-        checkpointBytes: config.checkpointBytes ?? config.segmentBytes,
+        checkpointBytes:
+          config.checkpointBytes ?? Math.max(config.segmentBytes, config.writeBufferBytes),
         checkpointIntervalMs: config.checkpointIntervalMs,
         retainedLogBytes: config.retainedLogBytes,
         payloadCacheBytes: config.payloadCacheBytes,
