@@ -1,6 +1,6 @@
 /**
  * The operations on rows, as the front-end sends them and a tablet evaluates them: what the REST
- * calls of rest-api sections 3 and 4 mean, free of their spelling. `wire/row-calls.ts` encodes them.
+ * calls of docs/REST_API.md mean, free of their spelling. `wire/row-calls.ts` encodes them.
  */
 import type { DatabaseErrorBody } from "./errors.ts";
 import type { Version } from "./ids.ts";

@@ -1,4 +1,4 @@
-/** The cluster: status, servers, masters, tablets (rest-api section 7). */
+/** The cluster: status, servers, masters, tablets (docs/REST_API.md). */
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { DatabaseError } from "@stele/shared/errors.ts";
 import { tableId } from "@stele/shared/ids.ts";

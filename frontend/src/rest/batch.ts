@@ -1,5 +1,5 @@
 /**
- * Many writes: POST rows:batch (rest-api section 4). A JSON body is one batch with one answer; an NDJSON
+ * Many writes: POST rows:batch (docs/REST_API.md). A JSON body is one batch with one answer; an NDJSON
  * body is a load without bound, see `bulk-load.ts`.
  */
 import type { FastifyReply, FastifyRequest } from "fastify";

@@ -1,5 +1,5 @@
 /**
- * A load: NDJSON in, NDJSON out, of any length (rest-api section 4).
+ * A load: NDJSON in, NDJSON out, of any length (docs/REST_API.md).
  *
  * K1. Lines are read only while the window has room; memory does not grow with the load.
  * K2. Success is `failed: 0` in the last line; a report without a last line was cut.

@@ -1,5 +1,5 @@
 /**
- * Bytes in JSON (rest-api section 1): a string when they are valid UTF-8, else `{"b64":".."}`. Values
+ * Bytes in JSON (docs/REST_API.md): a string when they are valid UTF-8, else `{"b64":".."}`. Values
  * may also be `{"int64":"42"}`.
  *
  * B1. Lossless: what is rendered parses to the same bytes, and equal bytes render to equal text.

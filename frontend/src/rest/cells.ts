@@ -1,6 +1,5 @@
 /**
- * One cell as raw bytes: GET, HEAD, PUT, DELETE `/v1/tables/{table}/rows/{key}/cells/{column}` (rest-api
- * section 3).
+ * One cell as raw bytes: GET, HEAD, PUT, DELETE `/v1/tables/{table}/rows/{key}/cells/{column}` (docs/REST_API.md).
  */
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { version as toVersion } from "@stele/shared/ids.ts";

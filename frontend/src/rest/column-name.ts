@@ -1,5 +1,5 @@
 /**
- * Column names as text: `family:qualifier`, cut at the first colon (rest-api section 1).
+ * Column names as text: `family:qualifier`, cut at the first colon (docs/REST_API.md).
  *
  * C1. One escape rule everywhere: `\\` is a backslash, `\xHH` one byte, any other backslash is refused.
  * C2. Rendering escapes only backslashes and bytes that are not UTF-8, so equal columns are equal text.

@@ -1,5 +1,5 @@
 /**
- * `Idempotency-Key` (rest-api section 5) and the fingerprint that tells a retry from another request
+ * `Idempotency-Key` (docs/REST_API.md) and the fingerprint that tells a retry from another request
  * under the same key: a digest over method, conditions and mutations.
  *
  * I1. Spelling does not count: bytes as text or base64, the order of columns in an object.

@@ -1,5 +1,5 @@
 /**
- * JSON text read strictly (rest-api section 1): UTF-8, no lone surrogate, no member given twice.
+ * JSON text read strictly (docs/REST_API.md): UTF-8, no lone surrogate, no member given twice.
  *
  * `JSON.parse` keeps only the last of two equal members, so a pass over the bytes counts the members
  * that the text has, and a walk of the parsed value those that were kept. Both cost less than the parse;

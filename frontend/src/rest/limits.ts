@@ -1,5 +1,5 @@
 /**
- * The published limits of the REST API (rest-api section 1), as `GET /v1/limits` shows them. Whatever
+ * The published limits of the REST API (docs/REST_API.md), as `GET /v1/limits` shows them. Whatever
  * checks one of them takes it from here.
  */
 import { MAX_KEY_BYTES } from "@stele/shared/row-key.ts";

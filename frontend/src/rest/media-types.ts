@@ -1,5 +1,5 @@
 /**
- * Content types taken and given (rest-api section 1): JSON, and NDJSON where a call says so.
+ * Content types taken and given (docs/REST_API.md): JSON, and NDJSON where a call says so.
  *
  * Answers are NDJSON only when `Accept` ranks it above JSON; everything else, `text/html` included, is
  * JSON, and nothing is refused for its `Accept`.

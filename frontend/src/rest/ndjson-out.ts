@@ -1,5 +1,5 @@
 /**
- * Rows as NDJSON: one a line, control lines without `key` between and after them (rest-api section 4).
+ * Rows as NDJSON: one a line, control lines without `key` between and after them (docs/REST_API.md).
  *
  * N1. The last line is exactly one of `end` and `error`; a stream without either was cut.
  * N2. The next chunk is fetched while the current one is sent, and never more.

@@ -1,5 +1,5 @@
 /**
- * Rows as JSON text (rest-api section 3), rendered by hand: a row is built once and never parsed here.
+ * Rows as JSON text (docs/REST_API.md), rendered by hand: a row is built once and never parsed here.
  *
  * J1. Cells come ordered (W1), so the columns of a row are written in one pass.
  * J2. What is rendered here, `row-body.ts` takes.

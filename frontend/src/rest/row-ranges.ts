@@ -1,5 +1,5 @@
 /**
- * Ranges of rows as calls spell them: `prefix`, `start` or `startAfter`, `end`, `key` (rest-api section 4).
+ * Ranges of rows as calls spell them: `prefix`, `start` or `startAfter`, `end`, `key` (docs/REST_API.md).
  *
  * All that are given are intersected, in both directions of a scan; what is absent is open. A start at
  * or above the end is an empty range, not an error.

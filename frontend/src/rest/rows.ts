@@ -1,5 +1,5 @@
 /**
- * One row: GET, HEAD, PUT, POST, PATCH, DELETE `/v1/tables/{table}/rows/{key}` (rest-api section 3).
+ * One row: GET, HEAD, PUT, POST, PATCH, DELETE `/v1/tables/{table}/rows/{key}` (docs/REST_API.md).
  */
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { DatabaseError } from "@stele/shared/errors.ts";

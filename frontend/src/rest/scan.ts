@@ -1,4 +1,4 @@
-/** Scans: GET rows, POST rows:scan, POST rows:count (rest-api section 4). */
+/** Scans: GET rows, POST rows:scan, POST rows:count (docs/REST_API.md). */
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { objectOf, onlyMembers } from "./invalid-input.ts";
 import { LIMITS, ROW_TIMEOUT_MS } from "./limits.ts";

@@ -1,4 +1,4 @@
-/** Tables: create, list, describe, drop, and the tablets of one (rest-api section 2). */
+/** Tables: create, list, describe, drop, and the tablets of one (docs/REST_API.md). */
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { compareRowKeys, prefixEnd } from "@stele/shared/row-key.ts";
 import type { TabletView } from "@stele/shared/wire/admin-views.ts";

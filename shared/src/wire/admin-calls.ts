@@ -1,6 +1,6 @@
 /**
  * Front-end to master: tables and the cluster's own state. JSON on the control plane; row keys as base64 on
- * the wire and as bytes on both sides. What the answers mean is in `admin-views.ts` and rest-api.md.
+ * the wire and as bytes on both sides. What the answers mean is in `admin-views.ts` and docs/REST_API.md.
  *
  * Only the catalog's leader answers; another master says `not-leader` and who leads. Failures are
  * `DatabaseError`s; a call that outlives its deadline is DEADLINE while its operation goes on, and joins that

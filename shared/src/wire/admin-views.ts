@@ -1,5 +1,5 @@
 /**
- * What the administrative calls of the REST API answer (rest-api sections 2 and 7), in the exact shape
+ * What the administrative calls of the REST API answer (docs/REST_API.md), in the exact shape
  * of their JSON, except that row keys are still bytes: the REST edge spells those.
  */
 export interface FamilyRuleView {

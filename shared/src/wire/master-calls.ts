@@ -1,8 +1,7 @@
 /**
- * What every process may ask a master, and what masters say to each other to form a cluster.
+ * What masters tell of themselves, what they say to each other to form a cluster, and the look-up of tablets.
  *
- * Hello: who are you, which cluster, who leads? Asked before anything else; a tablet server or front-end
- * learns its cluster id here. Heartbeat and look-up are in heartbeat.ts and tablet-map.ts.
+ * Hello: who are you, which cluster, who leads? Asked by other masters, and by front-ends to follow the masters.
  *
  * Forming: each bootstrapping master has its own list of the same urls. The one whose url sorts first mints
  * a proposal; see master/src/forming for the protocol.

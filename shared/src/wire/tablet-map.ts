@@ -1,7 +1,6 @@
 /**
- * Front-end to master: the tablet map by key, tables and administration. JSON on the control plane.
- * Row keys travel as base64. Any master answers `look-up` from its applied state, with its age; everything
- * else is the leader's alone.
+ * Front-end to master: the tablet map by key. Row keys travel as base64. Any master answers from its applied state;
+ * that a table does not exist, only the leader can tell.
  */
 import { z } from "zod";
 import { rangeSchema, tableSchemaSchema } from "./heartbeat.ts";

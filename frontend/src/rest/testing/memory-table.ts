@@ -1,5 +1,5 @@
 /**
- * A table in memory with the semantics of rest-api section 3: what a tablet does to one row, and ordered
+ * A table in memory with the semantics of docs/REST_API.md: what a tablet does to one row, and ordered
  * scans. A compact model for tests of the edge; shares no code with the tablet server.
  */
 import { DatabaseError } from "@stele/shared/errors.ts";
