@@ -67,7 +67,7 @@ export function readColumns(reader: ByteReader, length: number): ColumnCells[] {
 }
 
 /** The cells in the reader's next `length` bytes, at least one, in the order in which they stand. */
-export function readCells(reader: ByteReader, length: number): CellVersion[] {
+function readCells(reader: ByteReader, length: number): CellVersion[] {
   const end = reader.endOf(length);
   const cells: CellVersion[] = [];
   do {

@@ -1,7 +1,7 @@
 /**
  * A half-open range of row keys, [start, end). Null is an explicit open end, never an empty key.
  */
-import { compareRowKeys, rowKeyText } from "./row-key.ts";
+import { compareRowKeys } from "./row-key.ts";
 
 export interface RowRange {
   /** Inclusive; null: from the first key. */
@@ -26,10 +26,6 @@ export function intersectRanges(a: RowRange, b: RowRange): RowRange {
   return { start: laterStart(a.start, b.start), end: earlierEnd(a.end, b.end) };
 }
 
-export function rangesOverlap(a: RowRange, b: RowRange): boolean {
-  return !isEmptyRange(intersectRanges(a, b));
-}
-
 /** Sorted by start, overlapping or touching ranges joined, empty ones dropped. */
 export function mergeRanges(ranges: readonly RowRange[]): RowRange[] {
   const sorted = ranges
@@ -45,11 +41,6 @@ export function mergeRanges(ranges: readonly RowRange[]): RowRange[] {
     }
   }
   return merged;
-}
-
-export function describeRange(range: RowRange): string {
-  const text = (key: Buffer | null) => (key === null ? "" : JSON.stringify(rowKeyText(key)));
-  return `[${text(range.start)}, ${text(range.end)})`;
 }
 
 function compareStarts(a: Buffer | null, b: Buffer | null): number {

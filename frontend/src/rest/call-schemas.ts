@@ -43,7 +43,7 @@ const shapeMembers = {
   keysOnly: z.boolean().optional(),
 };
 
-export const scanBodySchema = z
+const scanBodySchema = z
   .strictObject({
     ...rangesMembers,
     ...shapeMembers,

@@ -13,9 +13,6 @@ import { problemOf, retryAfterMs } from "./problem-json.ts";
 /** Names and values in turn, as node takes them. */
 export type FlatHeaders = string[];
 
-/** `no-store` unless the reply has a validator: those may be kept, and asked about again. */
-export type Caching = "no-store" | "no-cache";
-
 export class ReplyWriter {
   readonly #everyReply: readonly string[];
 

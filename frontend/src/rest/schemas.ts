@@ -23,7 +23,7 @@ export const bytesSchema = z
     description: "Bytes: a string when they are valid UTF-8, else base64url",
   });
 
-export const valueSchema = z
+const valueSchema = z
   .union([z.string(), z.strictObject({ b64: z.string() }), z.strictObject({ int64: z.string() })])
   .register(apiSchemas, { id: "Value", description: "The value of a cell" });
 
@@ -92,7 +92,7 @@ const predicateMembers = [
   z.strictObject({ version: versionSchema }),
 ] as const;
 
-export const predicateSchema: z.ZodType = z
+const predicateSchema: z.ZodType = z
   .union([
     ...predicateMembers,
     z.strictObject({

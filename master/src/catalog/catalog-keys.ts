@@ -13,7 +13,7 @@ import type { KeyRange } from "@stele/shared/replication/state-machine.ts";
 const CATALOG_KIND = 0x20;
 const PREFIX_BYTES = 9;
 
-export const ROW_KINDS = {
+const ROW_KINDS = {
   table: 0x01,
   tablet: 0x02,
   server: 0x03,

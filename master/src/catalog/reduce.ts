@@ -36,14 +36,6 @@ export function* reduceInSlices(catalog: Catalog, batch: CommandBatch): Slices<C
   return results;
 }
 
-export function reduceBatch(catalog: Catalog, batch: CommandBatch): CommandResult[] {
-  const slices = reduceInSlices(catalog, batch);
-  for (;;) {
-    const slice = slices.next();
-    if (slice.done === true) return slice.value;
-  }
-}
-
 type SmallCommand = Exclude<Command, { kind: "create-table" }>;
 
 function reduce(catalog: Catalog, command: SmallCommand, atMicros: number): CommandResult {

@@ -12,7 +12,7 @@ import { expect, test } from "vitest";
 import { Catalog } from "../catalog/catalog.ts";
 import { checkCatalog } from "../testing/check-catalog.ts";
 import { decodeCommands, encodeCommands, type Command } from "../catalog/commands.ts";
-import { reduceBatch } from "../catalog/reduce.ts";
+import { reduceInSlices } from "../catalog/reduce.ts";
 import { LeaderState, type LeaderLimits } from "../leader-state.ts";
 import { checkWhole, ClusterModel, type ModelServer } from "../testing/cluster-model.ts";
 import { placeNewTablets } from "./place-new-tablets.ts";
@@ -171,7 +171,7 @@ class Run {
 
   #commit(commands: readonly Command[]): void {
     const batch = decodeCommands(encodeCommands({ atMicros: this.#nowMs * 1000, commands }));
-    reduceBatch(this.catalog, batch);
+    Array.from(reduceInSlices(this.catalog, batch));
     this.#leader.catalogChanged(this.catalog.takeChanges(), this.#nowMs);
   }
 

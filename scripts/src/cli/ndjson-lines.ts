@@ -5,7 +5,7 @@
 const NEWLINE = 0x0a;
 
 /** As long as the longest line the REST API takes or gives, and a little. */
-export const MAX_LINE_BYTES = 13 * 1024 * 1024;
+const MAX_LINE_BYTES = 13 * 1024 * 1024;
 
 export class LineTooLongError extends Error {
   override readonly name = "LineTooLongError";

@@ -16,7 +16,7 @@ import type { RestAddress } from "./rest-address.ts";
 import { queryText } from "./rest-path.ts";
 import type { Query } from "./rest-path.ts";
 
-export const NDJSON = "application/x-ndjson";
+const NDJSON = "application/x-ndjson";
 
 export interface RestRequest {
   readonly method: "GET" | "POST" | "PUT" | "PATCH" | "DELETE";

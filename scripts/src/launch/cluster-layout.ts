@@ -4,8 +4,7 @@
 // tablet servers 20 above. So the ports of a process never depend on how many others there are, and
 // adding a server moves no other.
 import { join } from "node:path";
-
-export type Role = "master" | "tablet-server" | "frontend";
+import type { ServerRole } from "@stele/shared/process/server-role.ts";
 
 export interface ClusterShape {
   readonly masters: number;
@@ -14,7 +13,7 @@ export interface ClusterShape {
 }
 
 export interface ServerPlan {
-  readonly role: Role;
+  readonly role: ServerRole;
   /** m1, ts1, fe1, ...: the operator's name of the process. */
   readonly id: string;
   readonly port: number;
@@ -30,8 +29,8 @@ export const MAX_PORT = 65_535;
 
 export const LIMITS = { frontends: 10, tabletServers: BLOCK_PORTS - 20 } as const;
 
-const offsets: Readonly<Record<Role, number>> = { frontend: 0, master: 10, "tablet-server": 20 };
-const prefixes: Readonly<Record<Role, string>> = {
+const offsets: Readonly<Record<ServerRole, number>> = { frontend: 0, master: 10, "tablet-server": 20 };
+const prefixes: Readonly<Record<ServerRole, string>> = {
   frontend: "fe",
   master: "m",
   "tablet-server": "ts",
@@ -39,7 +38,7 @@ const prefixes: Readonly<Record<Role, string>> = {
 
 /** In start order: masters, tablet servers, front-ends. */
 export function planServers(shape: ClusterShape, base: number, dataDir: string): ServerPlan[] {
-  const plan = (role: Role, count: number): ServerPlan[] =>
+  const plan = (role: ServerRole, count: number): ServerPlan[] =>
     Array.from({ length: count }, (_, index) => {
       const id = `${prefixes[role]}${index + 1}`;
       const port = base + offsets[role] + index;

@@ -7,19 +7,19 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { DataDirectory } from "./data-directory.ts";
-import type { RunningProcess } from "./data-directory.ts";
+import { ClusterDirectory } from "./cluster-directory.ts";
+import type { RunningProcess } from "./cluster-directory.ts";
 import { runCluster } from "./launcher.ts";
 import type { LaunchRequest } from "./launcher.ts";
 import { isAlive } from "./process-identity.ts";
 
 const scripted = fileURLToPath(new URL("testing/scripted-server.ts", import.meta.url));
 
-let directory: DataDirectory;
+let directory: ClusterDirectory;
 let stops: (() => Promise<unknown>)[];
 
 beforeEach(() => {
-  directory = new DataDirectory(mkdtempSync(join(tmpdir(), "stele-launcher-")));
+  directory = new ClusterDirectory(mkdtempSync(join(tmpdir(), "stele-launcher-")));
   stops = [];
 });
 
@@ -232,10 +232,10 @@ function startLauncherProcess(): ChildProcess {
   const module = (name: string): string => JSON.stringify(new URL(name, import.meta.url).href);
   const code = `
     import { runCluster } from ${module("launcher.ts")};
-    import { DataDirectory } from ${module("data-directory.ts")};
+    import { ClusterDirectory } from ${module("cluster-directory.ts")};
     const signal = new AbortController().signal;
     await runCluster({
-      directory: new DataDirectory(${JSON.stringify(directory.path)}), masters: 1, tabletServers: 2,
+      directory: new ClusterDirectory(${JSON.stringify(directory.path)}), masters: 1, tabletServers: 2,
       frontends: 1, port: 0, restart: "always",
       stele: [process.execPath, ${JSON.stringify(scripted)}],
       flags: { master: [], "tablet-server": [], frontend: [] },

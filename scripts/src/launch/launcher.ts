@@ -6,11 +6,12 @@
 // C3. run() returns only when every process it started has ended.
 import { setTimeout as sleep } from "node:timers/promises";
 import type { ProcessLock } from "@stele/shared/process/process-lock.adapter.ts";
+import type { ServerRole } from "@stele/shared/process/server-role.ts";
 import { planServers, startArguments } from "./cluster-layout.ts";
-import type { Role, ServerPlan } from "./cluster-layout.ts";
+import type { ServerPlan } from "./cluster-layout.ts";
 import { resolveShape } from "./cluster-shape.ts";
 import type { RequestedShape } from "./cluster-shape.ts";
-import type { DataDirectory, RememberedCluster } from "./data-directory.ts";
+import type { ClusterDirectory, RememberedCluster } from "./cluster-directory.ts";
 import { LaunchError } from "./launch-error.ts";
 import { endLeftovers } from "./leftover-processes.ts";
 import { chooseBase } from "./port-choice.ts";
@@ -18,7 +19,7 @@ import { probeReadiness } from "./readiness.ts";
 import { SupervisedProcess } from "./supervised-process.ts";
 
 export interface LaunchRequest extends RequestedShape {
-  readonly directory: DataDirectory;
+  readonly directory: ClusterDirectory;
   /** Absent: as before, or 7070. 0: any free block. */
   readonly port?: number | undefined;
   /** "by-caller": a dead server waits for `restart()`, even if it was the last one. */
@@ -26,7 +27,7 @@ export interface LaunchRequest extends RequestedShape {
   /** What runs `stele`: program and leading arguments. */
   readonly stele: readonly string[];
   /** Flags handed on to every server of a role. */
-  readonly flags: Readonly<Record<Role, readonly string[]>>;
+  readonly flags: Readonly<Record<ServerRole, readonly string[]>>;
 }
 
 export interface LauncherConsole {
@@ -49,7 +50,7 @@ const STRAGGLER_MS = 20_000;
 const STOP_MS = 8000;
 /** How a server ends that cannot do what its flags and its directory ask for. */
 const USAGE = 2;
-const stopOrder: readonly Role[] = ["frontend", "tablet-server", "master"];
+const stopOrder: readonly ServerRole[] = ["frontend", "tablet-server", "master"];
 
 /** Runs until stopped; returns the exit code. Throws `LaunchError` for a start that cannot be. */
 export async function runCluster(

@@ -1,7 +1,7 @@
 // Server processes of an earlier run whose launcher was killed: they are ending by themselves, and
 // until then hold ports and data.
 import { setTimeout as sleep } from "node:timers/promises";
-import type { RunningProcess } from "./data-directory.ts";
+import type { RunningProcess } from "./cluster-directory.ts";
 import { argumentsOf, isAlive } from "./process-identity.ts";
 
 const POLL_MS = 50;

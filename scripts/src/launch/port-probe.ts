@@ -6,7 +6,7 @@ import { LaunchError } from "./launch-error.ts";
 const BLOCKS_TRIED = 50;
 
 /** The first of `ports` that somebody else listens on; null: all are free. */
-export async function firstTakenPort(ports: readonly number[]): Promise<number | null> {
+async function firstTakenPort(ports: readonly number[]): Promise<number | null> {
   for (const port of ports) {
     if (!(await isFree(port))) return port;
   }

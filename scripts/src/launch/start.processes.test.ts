@@ -7,16 +7,16 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { cliRun } from "../cli/testing/cli-run.ts";
-import { DataDirectory } from "./data-directory.ts";
+import { ClusterDirectory } from "./cluster-directory.ts";
 import { isAlive } from "./process-identity.ts";
 
 const stele = fileURLToPath(new URL("../../bin/stele.mjs", import.meta.url));
 
-let directory: DataDirectory;
+let directory: ClusterDirectory;
 let started: ChildProcess[];
 
 beforeEach(() => {
-  directory = new DataDirectory(mkdtempSync(join(tmpdir(), "stele-start-")));
+  directory = new ClusterDirectory(mkdtempSync(join(tmpdir(), "stele-start-")));
   started = [];
 });
 

@@ -11,9 +11,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
-import type { Role } from "./cluster-layout.ts";
-import { DataDirectory } from "./data-directory.ts";
-import type { RunningProcess } from "./data-directory.ts";
+import type { ServerRole } from "@stele/shared/process/server-role.ts";
+import { ClusterDirectory } from "./cluster-directory.ts";
+import type { RunningProcess } from "./cluster-directory.ts";
 import { LaunchError } from "./launch-error.ts";
 import { openCluster } from "./launcher.ts";
 import type { LaunchRequest, LocalCluster } from "./launcher.ts";
@@ -28,7 +28,7 @@ export interface TestClusterOptions {
   readonly tabletServers?: number;
   readonly frontends?: number;
   /** Flags for every server of a role, as on its command line. */
-  readonly flags?: Partial<Record<Role, readonly string[]>>;
+  readonly flags?: Partial<Record<ServerRole, readonly string[]>>;
   /** Default: this checkout's `stele`. */
   readonly stele?: readonly string[];
   /** Until the whole cluster is ready; default 30 s. */
@@ -46,7 +46,7 @@ const PREFIX = "stele-test-cluster-";
 const main = fileURLToPath(new URL("../cli/main.ts", import.meta.url));
 
 export class TestCluster {
-  readonly directory: DataDirectory;
+  readonly directory: ClusterDirectory;
   readonly #options: TestClusterOptions;
   readonly #onExit = (): void => this.#removeNow();
   /** What the launcher told, oldest first. */
@@ -57,7 +57,7 @@ export class TestCluster {
 
   private constructor(options: TestClusterOptions, path: string) {
     this.#options = options;
-    this.directory = new DataDirectory(path);
+    this.directory = new ClusterDirectory(path);
   }
 
   /** Resolves when every server is ready. Rejects, cleaned up, with the servers' last log lines. */

@@ -50,7 +50,7 @@ const REJOIN =
   "Put the missing file back, or start the server with an empty data directory: " +
   "it joins under a new id and its replicas are rebuilt from the others.";
 
-export function refusal(file: string, problem: string): LogRefusedError {
+function refusal(file: string, problem: string): LogRefusedError {
   return new LogRefusedError(`The commit log cannot be used: ${file}: ${problem}. ${REJOIN}`);
 }
 

@@ -30,7 +30,7 @@ const addressEntry: z.ZodType<AddressEntry> = z.object({
 });
 
 /** Most entries that one document may hold, and that a book keeps. */
-export const ADDRESSES_MAX = 1000;
+const ADDRESSES_MAX = 1000;
 
 /** On disk and on the wire. */
 export const addressEntries: z.ZodType<readonly AddressEntry[]> = z

@@ -32,7 +32,7 @@ export function endProcessOnUncaught(): void {
 }
 
 /** One line of JSON. */
-export function fatalLine(reason: string, error?: unknown): string {
+function fatalLine(reason: string, error?: unknown): string {
   const happened = error === undefined ? "" : `: ${messagesOf(error).join(": ")}`;
   return JSON.stringify({
     level: FATAL_LEVEL,

@@ -22,7 +22,7 @@ import { FRAMES_MEDIA_TYPE } from "./frame-stream.ts";
 import { refusalOf } from "./internal-auth.ts";
 import type { ClusterCheck, ClusterIdentity } from "./internal-auth.ts";
 
-export const SERVER_KEEP_ALIVE_MS = 72_000;
+const SERVER_KEEP_ALIVE_MS = 72_000;
 
 const MAX_BODY_BYTES = 16 * 1024 * 1024;
 const CLOSE_POLL_MS = 20;

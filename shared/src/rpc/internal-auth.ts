@@ -7,8 +7,8 @@
  */
 import { timingSafeEqual } from "node:crypto";
 
-export const TOKEN_HEADER = "x-stele-cluster-token";
-export const CLUSTER_HEADER = "x-stele-cluster";
+const TOKEN_HEADER = "x-stele-cluster-token";
+const CLUSTER_HEADER = "x-stele-cluster";
 
 export interface ClusterIdentity {
   /** Null: no token is asked for. */

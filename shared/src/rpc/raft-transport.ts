@@ -34,7 +34,7 @@ export interface RaftTransportLimits {
   readonly requestTimeoutMs: number;
 }
 
-export const RAFT_TRANSPORT_LIMITS: RaftTransportLimits = {
+const RAFT_TRANSPORT_LIMITS: RaftTransportLimits = {
   queuedMessages: 65_536,
   queuedBytes: 32 * 1024 * 1024,
   requestBytes: 4 * 1024 * 1024,

@@ -12,12 +12,12 @@ import { defineRoute } from "../rpc/rpc-route.ts";
 const count = z.int().nonnegative();
 
 /** Base64 on the wire, a Buffer in the process. */
-export const base64Bytes = z.codec(z.base64(), z.instanceof(Buffer), {
+const base64Bytes = z.codec(z.base64(), z.instanceof(Buffer), {
   decode: (text) => Buffer.from(text, "base64"),
   encode: (bytes) => bytes.toString("base64"),
 });
 
-export const notLeaderSchema = z.strictObject({
+const notLeaderSchema = z.strictObject({
   kind: z.literal("not-leader"),
   /** May be tried next; null: nobody is known to lead. */
   leaderUrl: z.string().nullable(),
@@ -34,7 +34,7 @@ const familyRuleView = z.strictObject({
   maxAgeSeconds: z.null(),
 });
 
-export const tableViewSchema = z.strictObject({
+const tableViewSchema = z.strictObject({
   name: z.string(),
   id: z.string(),
   families: z.record(z.string(), familyRuleView),
@@ -45,7 +45,7 @@ export const tableViewSchema = z.strictObject({
   createdAt: z.string(),
 });
 
-export const tabletViewSchema = z.strictObject({
+const tabletViewSchema = z.strictObject({
   id: z.string(),
   table: z.string(),
   start: base64Bytes.nullable(),

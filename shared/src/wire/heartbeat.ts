@@ -15,14 +15,14 @@ import { defineRoute } from "../rpc/rpc-route.ts";
 const id = z.int().nonnegative();
 const bytes = z.base64().nullable();
 
-export const memberSchema = z.strictObject({ replicaId: id, serverId: z.uuid() });
+const memberSchema = z.strictObject({ replicaId: id, serverId: z.uuid() });
 export const groupConfigSchema = z.strictObject({
   voters: z.array(memberSchema),
   outgoing: z.array(memberSchema),
   learners: z.array(memberSchema),
 });
 export const rangeSchema = z.strictObject({ start: bytes, end: bytes });
-export const familySchema = z.strictObject({
+const familySchema = z.strictObject({
   name: z.string(),
   number: z.int().min(1).max(65535),
   rule: z.strictObject({ maxVersions: z.int().positive().nullable() }),
@@ -34,7 +34,7 @@ export const tableSchemaSchema = z.strictObject({
 });
 
 /** What a tablet server knows of one of its replicas. */
-export const replicaReportSchema = z.strictObject({
+const replicaReportSchema = z.strictObject({
   tabletId: id,
   replicaId: id,
   /**
@@ -66,7 +66,7 @@ export const replicaReportSchema = z.strictObject({
 });
 export type ReplicaReport = z.infer<typeof replicaReportSchema>;
 
-export const heartbeatRequestSchema = z.strictObject({
+const heartbeatRequestSchema = z.strictObject({
   serverId: z.uuid(),
   name: z.string(),
   url: z.string(),
@@ -84,7 +84,7 @@ export const heartbeatRequestSchema = z.strictObject({
 });
 export type HeartbeatRequest = z.infer<typeof heartbeatRequestSchema>;
 
-export const stepSchema = z.discriminatedUnion("kind", [
+const stepSchema = z.discriminatedUnion("kind", [
   z.strictObject({
     kind: z.literal("create-replica"),
     tabletId: id,
@@ -114,7 +114,7 @@ export const stepSchema = z.discriminatedUnion("kind", [
 ]);
 export type Step = z.infer<typeof stepSchema>;
 
-export const heartbeatReplySchema = z.discriminatedUnion("kind", [
+const heartbeatReplySchema = z.discriminatedUnion("kind", [
   z.strictObject({
     kind: z.literal("steps"),
     masterTerm: id,

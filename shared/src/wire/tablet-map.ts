@@ -8,7 +8,7 @@ import { rangeSchema, tableSchemaSchema } from "./heartbeat.ts";
 const id = z.int().nonnegative();
 
 /** One entry of the tablet map: the descriptor plus where each replica is. */
-export const mapEntrySchema = z.strictObject({
+const mapEntrySchema = z.strictObject({
   tabletId: id,
   generation: id,
   configIndex: id,

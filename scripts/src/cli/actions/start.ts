@@ -2,7 +2,7 @@
 import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { endWithLauncher } from "@stele/shared/process/launcher-pipe.adapter.ts";
-import { DataDirectory } from "../../launch/data-directory.ts";
+import { ClusterDirectory } from "../../launch/cluster-directory.ts";
 import { LaunchError } from "../../launch/launch-error.ts";
 import { runCluster } from "../../launch/launcher.ts";
 import { CliError } from "../cli-error.ts";
@@ -30,7 +30,7 @@ export async function startCluster(
   try {
     return await runCluster(
       {
-        directory: new DataDirectory(resolve(flags.dataDir)),
+        directory: new ClusterDirectory(resolve(flags.dataDir)),
         masters: flags.masters,
         tabletServers: flags.tabletServers,
         frontends: flags.frontends,

@@ -1,6 +1,6 @@
 // How far an import of a file got: `<file>.stele-import` beside it, gone when the import is complete.
 import { rmSync, statSync } from "node:fs";
-import { readIfPresent } from "../../launch/data-directory.ts";
+import { readIfPresent } from "../../launch/cluster-directory.ts";
 import { replaceFile } from "../../launch/atomic-file.ts";
 import { usageError } from "../cli-error.ts";
 

@@ -4,10 +4,6 @@ import { usageError } from "../cli-error.ts";
 export const formats = ["table", "ndjson", "json", "csv", "keys", "raw"] as const;
 export type Format = (typeof formats)[number];
 
-export function isFormat(text: string): text is Format {
-  return (formats as readonly string[]).includes(text);
-}
-
 /** A person gets a table, a program one JSON text a line. */
 export function chooseFormat(asked: Format | undefined, isTerminal: boolean): Format {
   return asked ?? (isTerminal ? "table" : "ndjson");

@@ -14,9 +14,10 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { lockDirectory, LockHeldError } from "@stele/shared/process/process-lock.adapter.ts";
 import type { ProcessLock } from "@stele/shared/process/process-lock.adapter.ts";
+import type { ServerRole } from "@stele/shared/process/server-role.ts";
 import { replaceFile } from "./atomic-file.ts";
 import { DEFAULT_PORT } from "./cluster-layout.ts";
-import type { ClusterShape, Role } from "./cluster-layout.ts";
+import type { ClusterShape } from "./cluster-layout.ts";
 import { LaunchError } from "./launch-error.ts";
 
 export interface RememberedCluster extends ClusterShape {
@@ -25,7 +26,7 @@ export interface RememberedCluster extends ClusterShape {
 }
 
 export interface RunningProcess {
-  readonly role: Role;
+  readonly role: ServerRole;
   readonly id: string;
   /** The serving process itself; of a dead one the last pid, until it is restarted. */
   readonly pid: number;
@@ -37,7 +38,7 @@ export interface RunningProcess {
 const LOCK_PATIENCE_MS = 1000;
 const LOCK_POLL_MS = 50;
 
-export class DataDirectory {
+export class ClusterDirectory {
   /** Absolute. */
   readonly path: string;
 
@@ -140,7 +141,7 @@ export function readIfPresent(path: string): string | null {
   }
 }
 
-export function messageOf(error: unknown): string {
+function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
