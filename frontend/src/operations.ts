@@ -82,7 +82,10 @@ export interface RowOperations {
     limits: CallLimits,
   ): Promise<{ readonly row: ReadResult; readonly servedBy: ServedBy }>;
 
-  /** One result a key, in order; keys may repeat. Unreadable ones carry their error. */
+  /**
+   * One result a key, in order; keys may repeat. Unreadable ones carry their error. Fewer results than
+   * keys, but one at least, when the rows are large: the caller asks again for the others.
+   */
   readMany(
     table: string,
     keys: readonly Buffer[],

@@ -107,7 +107,7 @@ export class RowReads {
     this.#readOn(served, new PointReads(call, projection), () => tablet.servedBy());
   }
 
-  /** One slice after the other, until the rows are all there or too many for an answer. */
+  /** One slice after the other, until the answer has all rows or no room for more. */
   #readOn(served: Served<ReadCall>, reads: PointReads, servedBy: () => ServedBy): void {
     this.#parts.loader.want(
       reads.nextKeys(served.tablet.state),

@@ -2,13 +2,13 @@
  * Large rows as JSON text in pieces, so that no step of rendering takes long: a value of 10 MiB is
  * escaped 64 KiB at a time.
  *
- * The pieces of a row, joined, are exactly what `renderRow` gives.
+ * The pieces of a row, joined, are exactly what `renderRow` and `renderFoundRow` give.
  */
 import { isUtf8 } from "node:buffer";
 import type { Cell, Row } from "@stele/shared/row.ts";
 import { renderBytes, renderValue } from "./bytes-json.ts";
 import { renderColumn } from "./column-name.ts";
-import { isSameColumn, renderRow } from "./row-json.ts";
+import { isSameColumn, renderFoundRow, renderRow } from "./row-json.ts";
 import type { RowView } from "./row-json.ts";
 import { rowBytes } from "./row-size.ts";
 
@@ -24,11 +24,18 @@ export function isLargeRow(row: Row): boolean {
 }
 
 export function* rowPieces(row: Row, view: RowView): Generator<string> {
-  if (view === "keys" || !isLargeRow(row)) {
-    yield renderRow(row, view);
-    return;
-  }
-  let text = `{"key":${renderBytes(row.key)},"version":"${row.version}","${view}":{`;
+  if (view === "keys" || !isLargeRow(row)) yield renderRow(row, view);
+  else yield* largeRowPieces(row, view, `{"key":${renderBytes(row.key)}`);
+}
+
+/** An answer of `rows:get`. */
+export function* foundRowPieces(row: Row, view: RowView): Generator<string> {
+  if (view === "keys" || !isLargeRow(row)) yield renderFoundRow(row, view);
+  else yield* largeRowPieces(row, view, `{"key":${renderBytes(row.key)},"found":true`);
+}
+
+function* largeRowPieces(row: Row, view: "columns" | "cells", opening: string): Generator<string> {
+  let text = `${opening},"version":"${row.version}","${view}":{`;
   let previous: Cell | null = null;
   for (const cell of row.cells) {
     const isSame = previous !== null && isSameColumn(previous, cell);

@@ -1,4 +1,4 @@
-/** Many rows by key: POST rows:get (rest-api section 4). */
+/** Many rows by key: POST rows:get (docs/REST_API.md). */
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { DatabaseError } from "@stele/shared/errors.ts";
 import { version } from "@stele/shared/ids.ts";
@@ -19,18 +19,27 @@ import { freshnessHeaders } from "./reply-writer.ts";
 import { limitsOf, queryOf, timeoutOf } from "./rest-context.ts";
 import type { RestContext } from "./rest-context.ts";
 import type { Route } from "./route.ts";
-import { renderFoundRow } from "./row-json.ts";
+import type { RowView } from "./row-json.ts";
 import { checkedKey, tableOf } from "./row-path.ts";
+import { foundRowPieces } from "./row-pieces.ts";
+import { rowBytes } from "./row-size.ts";
 import { refuseFilter } from "./scan-request.ts";
 import { streamText } from "./text-stream.ts";
 
 const QUERY: ReadonlySet<string> = new Set([...FRESHNESS_PARAMETERS, "timeout"]);
 const MEMBERS: ReadonlySet<string> = new Set(["keys", ...SHAPE_PARAMETERS]);
 
-/** Keys read together: what is held of an answer at a time. */
+/** Keys read together, fewer when their rows are large: what is held of an answer at a time. */
 const WINDOW_KEYS = 256;
-/** A JSON answer is held until its status is known; larger ones are for NDJSON. */
-const MAX_ANSWER_CHARACTERS = 64 * 1024 * 1024;
+/** A JSON answer is held until its status is known: one row of any size, or many small ones. */
+const MAX_ANSWER_BYTES = 72 * 1024 * 1024;
+const PIECE_CHARACTERS = 32 * 1024;
+
+/** A key, and what reading it gave. */
+interface Answer {
+  readonly key: Buffer;
+  readonly result: Awaited<ReturnType<RowOperations["readMany"]>>["results"][number];
+}
 
 export function rowsGetRoutes(context: RestContext): readonly Route[] {
   return [
@@ -85,7 +94,6 @@ class WindowReader {
   /** The largest of all windows so far. */
   staleness = 0;
   session = version(0);
-  hasFailures = false;
   readonly #rows: RowOperations;
   readonly #table: string;
   readonly #keys: readonly Buffer[];
@@ -99,29 +107,34 @@ class WindowReader {
     this.#options = options;
   }
 
+  get view(): RowView {
+    return this.#options.view;
+  }
+
   get count(): number {
     return this.#keys.length;
   }
 
-  /** The rows of the next window as JSON texts; none: all were read. */
-  async next(limits: CallLimits): Promise<readonly string[]> {
+  /** What the next keys give, one at least; none: all were read. */
+  async next(limits: CallLimits): Promise<readonly Answer[]> {
     const keys = this.#keys.slice(this.#read, this.#read + WINDOW_KEYS);
     if (keys.length === 0) return [];
-    const { projection, view } = this.#options;
+    const { projection } = this.#options;
     const answer = await this.#rows.readMany(this.#table, keys, projection, limits);
-    this.#read += keys.length;
+    this.#read += answer.results.length;
     this.staleness = Math.max(this.staleness, answer.staleness);
     this.session = version(Math.max(this.session, answer.session));
-    return answer.results.map((result, index) => {
-      const key = renderBytes(keys[index] as Buffer);
-      if (result.kind === "failed") {
-        this.hasFailures = true;
-        return `{"key":${key},${JSON.stringify(operationProblem(result.error)).slice(1)}`;
-      }
-      if (result.row === null) return `{"key":${key},"found":false}`;
-      return renderFoundRow(result.row, view);
-    });
+    return answer.results.map((result, index) => ({ key: keys[index] as Buffer, result }));
   }
+}
+
+/** One key's answer as JSON text. */
+function* answerPieces({ key, result }: Answer, view: RowView): Generator<string> {
+  if (result.kind === "failed") {
+    const problem = JSON.stringify(operationProblem(result.error)).slice(1);
+    yield `{"key":${renderBytes(key)},${problem}`;
+  } else if (result.row === null) yield `{"key":${renderBytes(key)},"found":false}`;
+  else yield* foundRowPieces(result.row, view);
 }
 
 async function answerJson(
@@ -130,51 +143,53 @@ async function answerJson(
   reader: WindowReader,
   limits: CallLimits,
 ): Promise<void> {
-  const windows: string[] = [];
-  let characters = 0;
+  const answers: Answer[] = [];
+  let bytes = 0;
   for (;;) {
-    const rows = await reader.next(limits);
-    if (rows.length === 0) break;
-    const window = rows.join();
-    characters += window.length;
-    if (characters > MAX_ANSWER_CHARACTERS) throw answerTooLarge();
-    windows.push(window);
+    const window = await reader.next(limits);
+    if (window.length === 0) break;
+    for (const answer of window) {
+      const { result } = answer;
+      if (result.kind === "read" && result.row !== null) bytes += rowBytes(result.row);
+      answers.push(answer);
+    }
+    if (bytes > MAX_ANSWER_BYTES) throw answerTooLarge();
   }
-  const status = reader.hasFailures ? 207 : 200;
+  const status = answers.some(({ result }) => result.kind === "failed") ? 207 : 200;
   context.replies.begin(reply, status, JSON_TYPE, freshnessHeaders(reader));
-  streamText(context, reply, answerPieces(windows));
+  streamText(context, reply, gathered(listPieces(answers, reader.view)));
 }
 
-function* answerPieces(windows: readonly string[]): Generator<string> {
+function* listPieces(answers: readonly Answer[], view: RowView): Generator<string> {
   let opening = '{"rows":[';
-  for (const window of windows) {
+  for (const answer of answers) {
     yield opening;
-    yield window;
+    yield* answerPieces(answer, view);
     opening = ",";
   }
-  yield windows.length === 0 ? '{"rows":[]}' : "]}";
+  yield answers.length === 0 ? '{"rows":[]}' : "]}";
 }
 
 function answerTooLarge(): DatabaseError {
   return new DatabaseError({
     code: "TOO_LARGE",
-    detail: `the rows asked for pass ${MAX_ANSWER_CHARACTERS} characters of JSON`,
+    detail: `the rows asked for pass ${MAX_ANSWER_BYTES} bytes`,
     hint: `ask for fewer keys, or for Accept: ${NDJSON_TYPE}`,
   });
 }
 
 async function* rowLines(
   reader: WindowReader,
-  first: readonly string[],
+  first: readonly Answer[],
   ofWindow: () => CallLimits,
   requestId: string,
 ): AsyncGenerator<string> {
-  let rows = first;
+  let answers = first;
   try {
-    while (rows.length > 0) {
-      for (const row of rows) yield `${row}\n`;
+    while (answers.length > 0) {
+      yield* gathered(linePieces(answers, reader.view));
       yield "";
-      rows = await reader.next(ofWindow());
+      answers = await reader.next(ofWindow());
     }
   } catch (error) {
     const body = expectedError(error);
@@ -184,4 +199,23 @@ async function* rowLines(
   }
   const { count, staleness, session } = reader;
   yield `${JSON.stringify({ end: { rows: count, staleness, session: String(session) } })}\n`;
+}
+
+function* linePieces(answers: readonly Answer[], view: RowView): Generator<string> {
+  for (const answer of answers) {
+    yield* answerPieces(answer, view);
+    yield "\n";
+  }
+}
+
+/** Small pieces joined: each that is sent costs more than most rows. */
+function* gathered(pieces: Iterable<string>): Generator<string> {
+  let text = "";
+  for (const piece of pieces) {
+    text += piece;
+    if (text.length < PIECE_CHARACTERS) continue;
+    yield text;
+    text = "";
+  }
+  if (text !== "") yield text;
 }

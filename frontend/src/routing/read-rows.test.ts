@@ -30,6 +30,26 @@ test("many reads are split into calls of bounded size", async () => {
   expect(harness.tablets.received).toHaveLength(3);
 });
 
+test("a tablet that answers the first of the keys is asked for the others", async () => {
+  const harness = new RoutingHarness();
+  const table = harness.tablets.createTable("t", []);
+  const keys = ["a", "b", "c", "d"];
+  for (const key of keys) harness.tablets.put(table, key);
+  harness.tablets.readRows = 2;
+  const { results } = await harness.settled(readMany(harness, keys));
+  expect(results.map((each) => each.kind === "read" && each.row?.key.toString())).toEqual(keys);
+  expect(harness.tablets.received).toHaveLength(2);
+});
+
+test("past their bytes, many reads give the results of the first keys, one at least", async () => {
+  const harness = new RoutingHarness({ limits: { readBytes: 1 } });
+  const table = harness.tablets.createTable("t", ["c"]);
+  for (const key of ["a", "b", "c"]) harness.tablets.put(table, key);
+  harness.tablets.readRows = 1;
+  const { results } = await harness.settled(readMany(harness, ["b", "a", "c"]));
+  expect(results).toMatchObject([{ kind: "read", row: { key: Buffer.from("b") } }]);
+});
+
 test("many reads heal when a tablet has split, and fail for its keys alone when it cannot serve", async () => {
   const harness = new RoutingHarness();
   const table = harness.tablets.createTable("t", ["m"]);

@@ -1,5 +1,10 @@
-/** Point reads: one row, or many grouped by tablet. */
-import { must } from "@stele/shared/assert.ts";
+/**
+ * Point reads: one row, or many grouped by tablet.
+ *
+ * M1. Once the rows of one operation have `readBytes`, nothing more is asked for it, and its results end
+ *     before the first key that has none. The first key's tablet is asked in any case.
+ */
+import { assert } from "@stele/shared/assert.ts";
 import { DatabaseError } from "@stele/shared/errors.ts";
 import type { DatabaseErrorBody } from "@stele/shared/errors.ts";
 import { version } from "@stele/shared/ids.ts";
@@ -10,7 +15,7 @@ import { CallTrack } from "./call-track.ts";
 import { inParallel } from "./in-parallel.ts";
 import type { MappedTablet } from "./mapped-tablet.ts";
 import { callTabletOf, expectedError, wrongReply } from "./row-routing.ts";
-import type { RowRouting } from "./row-routing.ts";
+import type { FinalOutcome, RowRouting } from "./row-routing.ts";
 
 export async function readRow(
   routing: RowRouting,
@@ -58,6 +63,7 @@ class ManyReads {
   readonly #projection: Projection;
   readonly #limits: CallLimits;
   readonly #results: (OneResult | undefined)[];
+  #bytes = 0;
   #staleness = 0;
   #session = version(0);
 
@@ -77,7 +83,12 @@ class ManyReads {
   }
 
   result(): ReadManyResult {
-    const results = this.#results.map((each) => must(each, "a result for every key"));
+    const results: OneResult[] = [];
+    for (const result of this.#results) {
+      if (result === undefined) break;
+      results.push(result);
+    }
+    assert(results.length > 0 || this.#keys.length === 0, "M1: the first key has a result");
     return { results, staleness: this.#staleness, session: this.#session };
   }
 
@@ -115,7 +126,16 @@ class ManyReads {
     return groups;
   }
 
+  /** One call after the other, as each answers the first of its keys or all. */
   async #read({ tablet, places }: Group): Promise<void> {
+    let left = places;
+    while (left.length > 0 && (left[0] === 0 || this.#bytes < this.#routing.limits.readBytes)) {
+      left = await this.#readFirst({ tablet, places: left });
+    }
+  }
+
+  /** Gives the places that are left. */
+  async #readFirst({ tablet, places }: Group): Promise<readonly number[]> {
     const { calls, locator } = this.#routing;
     const { tabletId, generation } = tablet;
     const keys = places.map((place) => this.#keys[place] as Buffer);
@@ -123,26 +143,38 @@ class ManyReads {
     const encode = () => encodeRowCall({ kind: "read", tabletId, generation, keys, projection });
     try {
       const outcome = await calls.run(tablet, encode, new CallTrack(this.#limits));
-      if (outcome.kind === "moved" || outcome.kind === "dropped") {
-        if (outcome.kind === "dropped") locator.tableDropped(this.#table, tablet.tableId);
-        await this.run(places);
-      } else if (outcome.kind === "failed") {
+      if (outcome.kind === "served") return this.#take(places, outcome);
+      if (outcome.kind === "failed") {
         this.#fail(places, outcome.error);
-      } else if (outcome.reply.kind !== "read" || outcome.reply.rows.length !== keys.length) {
-        this.#fail(places, wrongReply("read", outcome.reply));
-      } else {
-        const { rows, servedBy } = outcome.reply;
-        places.forEach((place, at) => {
-          this.#results[place] = { kind: "read", row: rows[at] ?? null };
-        });
-        this.#staleness = Math.max(this.#staleness, servedBy.staleness);
-        this.#session = version(Math.max(this.#session, servedBy.session));
+        return [];
       }
+      if (outcome.kind === "dropped") locator.tableDropped(this.#table, tablet.tableId);
+      await this.run(places);
     } catch (error) {
       const body = expectedError(error);
       if (body.code === "TABLE_NOT_FOUND") throw error;
       this.#fail(places, body);
     }
+    return [];
+  }
+
+  /** Gives the places that are left. */
+  #take(
+    places: readonly number[],
+    { bytes, reply }: Extract<FinalOutcome, { kind: "served" }>,
+  ): readonly number[] {
+    const rows = reply.kind === "read" ? reply.rows : [];
+    if (rows.length === 0 || rows.length > places.length) {
+      this.#fail(places, wrongReply("read", reply));
+      return [];
+    }
+    rows.forEach((row, at) => {
+      this.#results[places[at] as number] = { kind: "read", row };
+    });
+    this.#bytes += bytes;
+    this.#staleness = Math.max(this.#staleness, reply.servedBy.staleness);
+    this.#session = version(Math.max(this.#session, reply.servedBy.session));
+    return places.slice(rows.length);
   }
 
   #fail(places: readonly number[], error: DatabaseErrorBody): void {

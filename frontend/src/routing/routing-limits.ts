@@ -32,6 +32,8 @@ export interface RoutingLimits {
   readonly callWrites: number;
   readonly callWriteBytes: number;
   readonly callKeys: number;
+  /** A read of many rows asks for no more once it has so many bytes. */
+  readonly readBytes: number;
   /** Calls of one operation under way at a time, each to another tablet. */
   readonly parallelTablets: number;
   /** A channel to a tablet server is closed when it was not used for so long. */
@@ -55,6 +57,7 @@ export const ROUTING_LIMITS: RoutingLimits = {
   callWrites: 512,
   callWriteBytes: 4 * 1024 * 1024,
   callKeys: 256,
+  readBytes: 8 * 1024 * 1024,
   parallelTablets: 16,
   channelIdleMs: 300_000,
 };

@@ -152,7 +152,9 @@ export class ByteWriter {
   #reserve(size: number): void {
     const needed = this.#length + size;
     if (needed <= this.#buffer.length) return;
-    const grown = Buffer.allocUnsafe(Math.max(needed, this.#buffer.length * 2));
+    // Room behind a large piece, or the byte that follows it would copy it once more.
+    const roomy = needed + (needed >>> 3);
+    const grown = Buffer.allocUnsafe(Math.max(roomy, this.#buffer.length * 2));
     this.#buffer.copy(grown, 0, 0, this.#length);
     this.#buffer = grown;
   }

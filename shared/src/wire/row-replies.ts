@@ -46,7 +46,10 @@ export type RowReply =
   | {
       readonly kind: "read";
       readonly servedBy: ServedBy;
-      /** One a key, in the order of the call. */
+      /**
+       * One a key, in the order of the call; at least one. Fewer than keys when the rows are large: the
+       * caller asks for the others.
+       */
       readonly rows: readonly ReadResult[];
     }
   | { readonly kind: "scanned"; readonly servedBy: ServedBy; readonly chunk: ScanChunk }
@@ -78,7 +81,7 @@ const NOT_HERE = 7;
 const TABLE_DROPPED = 8;
 
 export function encodeRowReply(reply: RowReply): Buffer {
-  const writer = new ByteWriter(estimate(reply)).byte(REPLIES_VERSION);
+  const writer = new ByteWriter(rowReplyEstimate(reply)).byte(REPLIES_VERSION);
   return writeReply(writer, reply).finish();
 }
 
@@ -186,10 +189,11 @@ function readChunk(reader: ByteReader): ScanChunk {
   return { rows, count, resume };
 }
 
-function estimate(reply: RowReply): number {
+/** About the bytes that `encodeRowReply` gives. */
+export function rowReplyEstimate(reply: RowReply): number {
   switch (reply.kind) {
     case "written":
-      return 96 + reply.outcomes.length * 24;
+      return outcomesEstimate(reply.outcomes);
     case "read":
       return rowsEstimate(reply.rows);
     case "scanned":
@@ -203,6 +207,17 @@ function estimate(reply: RowReply): number {
     default:
       return unreachable(reply);
   }
+}
+
+function outcomesEstimate(outcomes: readonly WriteOutcome[]): number {
+  let size = 96 + outcomes.length * 24;
+  for (const outcome of outcomes) {
+    if (outcome.kind === "failed") continue;
+    for (const { column, value } of outcome.result.computed) {
+      size += 24 + column.family.length + column.qualifier.length + value.length;
+    }
+  }
+  return size;
 }
 
 function rowsEstimate(rows: readonly ReadResult[]): number {

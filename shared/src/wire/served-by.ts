@@ -24,7 +24,8 @@ export function writeServedBy(writer: ByteWriter, facts: ServedBy): ByteWriter {
     .flag(facts.role === "leader")
     .varint(facts.tablet)
     .varint(facts.generation)
-    .varint(Math.ceil(facts.staleness * 1000))
+    // Rounded up, but not because the product of two decimals is seldom a whole number.
+    .varint(Math.ceil(Math.round(facts.staleness * 1e6) / 1e3))
     .counter(facts.session);
 }
 

@@ -22,8 +22,9 @@ type Values = readonly (Buffer | undefined)[];
 /** One is on its way back while the next is being read. */
 const MAX_READS = 2;
 const MAX_SLICE_KEYS = 512;
-/** A slice that gave more makes the next one smaller. */
+/** A slice that gave more makes the next one smaller; one of large rows, the smallest. */
 const SLICE_BYTES = 1024 * 1024;
+const LARGE_SLICE_BYTES = 16 * SLICE_BYTES;
 
 export class RowLoader {
   readonly #store: CheckpointStore;
@@ -111,7 +112,8 @@ export class RowLoader {
   #adapt(values: Values): void {
     let bytes = 0;
     for (const value of values) bytes += value?.length ?? 0;
-    if (bytes > SLICE_BYTES) this.#sliceKeys = Math.max(1, this.#sliceKeys >> 2);
+    if (bytes > LARGE_SLICE_BYTES) this.#sliceKeys = 1;
+    else if (bytes > SLICE_BYTES) this.#sliceKeys = Math.max(1, this.#sliceKeys >> 2);
     else this.#sliceKeys = Math.min(MAX_SLICE_KEYS, this.#sliceKeys * 2);
   }
 }

@@ -5,9 +5,10 @@
  * X1. A scan reads one consistent view of each span a chunk; each row is one record, so it is whole.
  * X2. A chunk that does not reach the end of what was asked has looked at one row at least, and its resume key
  *     leads on behind everything it gave.
+ * X3. What one call reads and answers is bounded: by a budget, and one row beyond it.
  */
 import type { CheckpointStore } from "@stele/shared/checkpoint-store/checkpoint-store.ts";
-import { MAX_CALL_PAYLOAD_BYTES } from "@stele/shared/rpc/batch-frames.ts";
+import { MAX_REPLY_BYTES } from "@stele/shared/rpc/batch-frames.ts";
 import type { ScanRequest } from "@stele/shared/row-operations.ts";
 import { intersectRanges, isEmptyRange, type RowRange } from "@stele/shared/row-range.ts";
 import { keyAfter } from "@stele/shared/row-key.ts";
@@ -21,10 +22,13 @@ import { spaceOf, type Span, type TabletState } from "./tablet-state.ts";
 /** So many records a step of a scan, of at most so many bytes: a step is a bounded piece of work. */
 const STEP_ROWS = 256;
 const STEP_BYTES = 512 * 1024;
-/** Rows of a point read that are read together. */
+/** Rows of a point read that are read together: few at first, more when those were small. */
+const FIRST_SLICE_KEYS = 8;
 const SLICE_KEYS = 128;
+/** A point read's answer ends with the row that passes so many bytes. */
+const READ_BYTES = 4 * 1024 * 1024;
 /** Of a chunk's rows; beyond it a chunk holds a single row. */
-const MAX_ROWS_BYTES = MAX_CALL_PAYLOAD_BYTES - 64 * 1024;
+const MAX_ROWS_BYTES = MAX_REPLY_BYTES - 64 * 1024;
 /** A chunk ends after so many bytes looked at, however few of them are wanted. */
 const LOOKED_AT_BYTES = 8 * 1024 * 1024;
 
@@ -34,11 +38,12 @@ export interface RowsReply {
   readonly rows: number;
 }
 
-/** The rows of one read call, gathered slice by slice. */
+/** The rows of one read call, or of the first of its keys, gathered slice by slice. */
 export class PointReads {
   readonly #keys: readonly Buffer[];
   readonly #rows: ProjectedRows;
   #read = 0;
+  #sliceKeys = FIRST_SLICE_KEYS;
 
   constructor(call: ReadCall, projection: RowProjection) {
     this.#keys = call.keys;
@@ -48,16 +53,18 @@ export class PointReads {
   /** Store keys of the next slice, which `add` takes the records of. */
   nextKeys(state: TabletState): Buffer[] {
     return this.#keys
-      .slice(this.#read, this.#read + SLICE_KEYS)
+      .slice(this.#read, this.#read + this.#sliceKeys)
       .map((key) => rowStoreKey(spaceOf(state, key), key));
   }
 
-  /** True: nothing more is to be read, because all rows are there or they are too large. Throws `CorruptRecordError`. */
+  /** True: the reply has all rows, or as many as fit. Throws `CorruptRecordError`. */
   add(records: readonly (Buffer | undefined)[]): boolean {
     for (const record of records) {
       this.#rows.addRead(this.#keys[this.#read++] as Buffer, record);
+      if (this.#rows.byteLength >= READ_BYTES) return true;
     }
-    return this.#read === this.#keys.length || this.#rows.byteLength > MAX_CALL_PAYLOAD_BYTES;
+    this.#sliceKeys = Math.min(SLICE_KEYS, this.#sliceKeys * 4);
+    return this.#read === this.#keys.length;
   }
 
   reply(servedBy: ServedBy): RowsReply {

@@ -71,6 +71,8 @@ export class FakeTablets {
   masters: "leading" | "following" | "away" = "leading";
   /** What followers believe instead of the truth. */
   staleReply: LookUpReply | null = null;
+  /** A read is answered with so many rows at most, as if they were large. */
+  readRows = Number.POSITIVE_INFINITY;
   /** One way, to or from a tablet server, or null: a master. */
   latencyMs: (host: ServerId | null) => number;
   readonly #clock: Clock;
@@ -248,7 +250,7 @@ export class FakeTablets {
         return {
           kind: "read",
           servedBy,
-          rows: call.keys.map((key) => rows.get(text(key)) ?? null),
+          rows: call.keys.slice(0, this.readRows).map((key) => rows.get(text(key)) ?? null),
         };
       case "write":
         return { kind: "written", servedBy, outcomes: this.#write(tablet.table, call) };
