@@ -1,5 +1,8 @@
 // The main job on real data: all cities of the world, with the dangerous code running (small segments,
 // small buffers, little retained log), while servers are killed.
+import { readFileSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { cliRun } from "../cli/testing/cli-run.ts";
 import { TestCluster } from "../launch/test-cluster.ts";
@@ -18,7 +21,6 @@ const smallStorage = [
   "--segment-bytes=1MiB",
   "--write-buffer-bytes=256KiB",
   "--retained-log-bytes=512KiB",
-  "--checkpoint-bytes=1MiB",
 ];
 
 interface Row {
@@ -161,6 +163,31 @@ test("checkpoints were proven, log segments freed and snapshots installed", asyn
   expect(totals[CHECKPOINTS], "proven checkpoints").toBeGreaterThanOrEqual(20);
   expect(totals[FREED_SEGMENTS], "freed segments").toBeGreaterThanOrEqual(20);
   expect(totals[SNAPSHOTS], "installed snapshots").toBeGreaterThanOrEqual(3);
+});
+
+test("a stream of the whole table goes on, no row twice or missing, when a server is killed", async () => {
+  const server = await busiestServer();
+  const reading = streamRows("");
+  await sleep(100);
+  await cluster.kill(server);
+  expect(firstDifference(await reading, cities.rows)).toBeNull();
+  await cluster.restart(server);
+});
+
+test("an export goes on by itself when the front-end is killed", async () => {
+  const file = join(cluster.directory.path, "cities.ndjson");
+  const exporting = cliRun(["export", "cities", "--out", file, "--url", rest.url]);
+  await cluster.waitFor(async () => statSync(`${file}.part`).size > 0, {
+    what: "the export has begun",
+    everyMs: 5,
+  });
+  await cluster.kill("fe1");
+  await cluster.restart("fe1");
+  const result = await exporting;
+  expect(result.exitCode, result.stderr).toBe(0);
+  const lines = readFileSync(file, "utf8").trimEnd().split("\n");
+  const rows = lines.map((line) => JSON.parse(line) as Row).filter(({ key }) => key !== undefined);
+  expect(firstDifference(rows, cities.rows)).toBeNull();
 });
 
 test("nothing is lost when all processes are killed at once", async () => {

@@ -2,6 +2,7 @@
 import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { TestCluster } from "../launch/test-cluster.ts";
+import { leaderOfRow } from "./cluster-views.ts";
 import { expectProblem } from "./problem-check.ts";
 import { linesOf, NDJSON, Rest } from "./rest.ts";
 import type { Reply } from "./rest.ts";
@@ -486,5 +487,55 @@ describe("consistency and time", () => {
     );
     expect(ids.every((id) => id !== undefined && id !== "")).toBe(true);
     expect(new Set(ids).size).toBe(4);
+  });
+});
+
+describe("after a failover", () => {
+  test("page tokens go on and retries are still recognised", async () => {
+    const headers = { "idempotency-key": randomUUID() };
+    const path = `${ROWS}/g0-counter`;
+    const body = { increment: { "n:c": 1 } };
+    const first = await rest.patch(path, body, { headers });
+    expect(first.status, first.text).toBe(200);
+    const { nextPageToken = "" } = await scan("start=f&end=h&limit=3");
+
+    const leader = await leaderOfRow(rest, "people", "g0-counter");
+    await cluster.kill(leader);
+    const retry = await other.patch(path, body, { headers });
+    expect([retry.status, retry.text]).toEqual([200, first.text]);
+    expect(retry.headers["stele-replayed"]).toBe("true");
+    expect(await leaderOfRow(rest, "people", "g0-counter")).not.toBe(leader);
+    const token = encodeURIComponent(nextPageToken);
+    const next = await scan(`start=f&end=h&limit=100&pageToken=${token}`, other);
+    expect(keysOf(next.rows)).toEqual(["f3", "g0", "g0-counter", "g1", "g2", "g3"]);
+
+    // Everybody else as well: what is left knows it from disk or log.
+    await cluster.restart(leader);
+    for (const id of ["ts1", "ts2", "ts3"]) await cluster.kill(id);
+    await Promise.all(["ts1", "ts2", "ts3"].map((id) => cluster.restart(id)));
+    const late = await rest.patch(path, body, { headers });
+    expect([late.status, late.text]).toEqual([200, first.text]);
+    expect((await rest.delete(path)).status).toBe(204);
+  });
+
+  test("a stream that the front-end cannot finish has no end line", async () => {
+    const value = "v".repeat(100_000);
+    for (const each of ["a", "h", "p", "w"]) {
+      const ops = Array.from({ length: 100 }, (_, index) => ({
+        put: { key: `${each}-large-${index}`, columns: { "d:x": value } },
+      }));
+      const filled = await rest.post("/tables/scratch/rows:batch", { ops });
+      expect(filled.status, filled.text.slice(0, 500)).toBe(200);
+    }
+    // 40 MB: more than the buffers on the way hold, so the front-end is amid it when it dies.
+    const stream = await fetch(`${other.url}/v1/tables/scratch/rows`, { headers: ndjson });
+    const reader = stream.body?.getReader();
+    await reader?.read();
+    await cluster.kill("fe2");
+    const reading = (async () => {
+      while ((await reader?.read())?.done === false);
+    })();
+    await expect(reading, "a cut stream must not look complete").rejects.toThrow();
+    await cluster.restart("fe2");
   });
 });
