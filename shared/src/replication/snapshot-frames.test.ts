@@ -6,6 +6,8 @@ import {
   encodeSnapshotChunk,
   encodeSnapshotEnd,
   encodeSnapshotHeader,
+  encodeSnapshotPiece,
+  encodeSnapshotValue,
   type SnapshotHeader,
 } from "./snapshot-frames.ts";
 
@@ -36,6 +38,10 @@ describe("the frames of a snapshot", () => {
         expect(frame).toEqual({ kind: "chunk", entries });
       }),
     );
+    const key = Buffer.from("key");
+    const value = { kind: "value", key, bytes: 5 };
+    expect(decodeSnapshotFrame(encodeSnapshotValue(key, 5))).toEqual(value);
+    expect(decodeSnapshotFrame(encodeSnapshotPiece(key))).toEqual({ kind: "piece", piece: key });
     expect(decodeSnapshotFrame(encodeSnapshotEnd(12, 0xdeadbeef))).toEqual({
       kind: "end",
       count: 12,
@@ -63,6 +69,8 @@ describe("the frames of a snapshot", () => {
         fc.constantFrom(
           encodeSnapshotHeader(header),
           encodeSnapshotChunk([[Buffer.from("key"), Buffer.from("value")]]),
+          encodeSnapshotValue(Buffer.from("key"), 5),
+          encodeSnapshotPiece(Buffer.from("value")),
           encodeSnapshotEnd(1, 2),
         ),
         fc.nat(400),
@@ -83,6 +91,15 @@ describe("the frames of a snapshot", () => {
       }),
       { numRuns: 1000 },
     );
+  });
+
+  test("a value larger than any that is stored is refused before memory is taken for it", () => {
+    const key = Buffer.from("key");
+    for (const bytes of [0, 72 * 2 ** 20 + 1, 0xffff_ffff]) {
+      expect(() => decodeSnapshotFrame(encodeSnapshotValue(key, bytes))).toThrow(
+        "snapshot value of",
+      );
+    }
   });
 
   test("a chunk that claims more entries than it has bytes costs no memory", () => {

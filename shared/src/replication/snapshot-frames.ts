@@ -1,12 +1,14 @@
 /**
- * A replica's state on its way to another server: one header, chunks of keys and values, one end. Each frame is
- * checksummed by the transport; the end proves that none is missing.
+ * A replica's state on its way to another server: one header, chunks of keys and values, large values in pieces,
+ * one end. Each frame is checksummed by the transport; the end proves that none is missing.
  *
  * | frame  | first byte | content                                                                |
  * |--------|------------|------------------------------------------------------------------------|
  * | header | 1          | JSON: who, to whom, (index, term), config, the machine's state (base64) |
  * | chunk  | 2          | u32 count, then per entry: u32 key length, u32 value length, key, value |
- * | end    | 3          | u64 entries, u32 CRC over all chunk frames                              |
+ * | end    | 3          | u64 entries, u32 CRC over all frames between header and end            |
+ * | value  | 4          | u32 value length, key; the value follows in pieces                     |
+ * | piece  | 5          | the next bytes of the value, one at least                              |
  */
 import { z } from "zod";
 import { MalformedFrameError } from "../bytes/malformed-frame-error.ts";
@@ -31,11 +33,18 @@ export type SnapshotHeader = z.infer<typeof headerSchema>;
 export type SnapshotFrame =
   | { readonly kind: "header"; readonly header: SnapshotHeader }
   | { readonly kind: "chunk"; readonly entries: readonly (readonly [Buffer, Buffer])[] }
-  | { readonly kind: "end"; readonly count: number; readonly crc: number };
+  | { readonly kind: "end"; readonly count: number; readonly crc: number }
+  /** Of the value, `bytes` follow. */
+  | { readonly kind: "value"; readonly key: Buffer; readonly bytes: number }
+  | { readonly kind: "piece"; readonly piece: Buffer };
 
 const HEADER = 1;
 const CHUNK = 2;
 const END = 3;
+const VALUE = 4;
+const PIECE = 5;
+/** No state machine stores a larger value: the largest row, and what stands around its cells. */
+const MAX_VALUE_BYTES = 72 * 1024 * 1024;
 
 export function encodeSnapshotHeader(header: SnapshotHeader): Buffer {
   return Buffer.concat([Buffer.of(HEADER), Buffer.from(JSON.stringify(header))]);
@@ -57,6 +66,19 @@ export function encodeSnapshotChunk(entries: readonly (readonly [Buffer, Buffer]
     at += value.copy(frame, at);
   }
   return frame;
+}
+
+/** A key whose value of `bytes` follows in pieces. */
+export function encodeSnapshotValue(key: Buffer, bytes: number): Buffer {
+  const frame = Buffer.allocUnsafe(5 + key.length);
+  frame[0] = VALUE;
+  frame.writeUInt32LE(bytes, 1);
+  key.copy(frame, 5);
+  return frame;
+}
+
+export function encodeSnapshotPiece(piece: Buffer): Buffer {
+  return Buffer.concat([Buffer.of(PIECE), piece]);
 }
 
 export function encodeSnapshotEnd(count: number, crc: number): Buffer {
@@ -81,6 +103,11 @@ export function decodeSnapshotFrame(frame: Buffer): SnapshotFrame {
         count: Number(frame.readBigUInt64LE(1)),
         crc: frame.readUInt32LE(9),
       };
+    case VALUE:
+      return decodeValue(frame);
+    case PIECE:
+      if (frame.length < 2) throw new MalformedFrameError("snapshot piece without a byte");
+      return { kind: "piece", piece: frame.subarray(1) };
     default:
       throw new MalformedFrameError(`snapshot frame of kind ${frame[0]}`);
   }
@@ -92,6 +119,15 @@ function decodeHeader(bytes: Buffer): SnapshotHeader {
   } catch (error) {
     throw new MalformedFrameError(`snapshot header: ${String(error)}`);
   }
+}
+
+function decodeValue(frame: Buffer): SnapshotFrame {
+  if (frame.length < 5) throw new MalformedFrameError("snapshot value without a length");
+  const bytes = frame.readUInt32LE(1);
+  if (bytes < 1 || bytes > MAX_VALUE_BYTES) {
+    throw new MalformedFrameError(`snapshot value of ${bytes} bytes`);
+  }
+  return { kind: "value", key: frame.subarray(5), bytes };
 }
 
 function decodeEntries(frame: Buffer): (readonly [Buffer, Buffer])[] {

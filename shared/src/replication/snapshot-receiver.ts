@@ -7,7 +7,6 @@
  * V2. A staging that does not end in an installation is garbage (space-ledger.ts, G2).
  * V3. One installation at a time a replica.
  */
-import { crc32 } from "node:zlib";
 import { MalformedFrameError } from "../bytes/malformed-frame-error.ts";
 import type { CheckpointStore } from "../checkpoint-store/checkpoint-store.ts";
 import type { Clock } from "../clock.ts";
@@ -15,6 +14,7 @@ import { logIndex, replicaId, serverId, term, type SpaceId } from "../ids.ts";
 import type { GroupConfig, Member } from "../raft/group-config.ts";
 import type { SnapshotOffer } from "../raft/messages.ts";
 import type { Replica } from "./replica.ts";
+import { IncomingEntries } from "./snapshot-entries.ts";
 import { decodeSnapshotFrame, type SnapshotHeader } from "./snapshot-frames.ts";
 import type { SnapshotAnswer } from "./snapshot-sender.ts";
 import type { Garbage, SpaceLedger } from "./space-ledger.ts";
@@ -114,22 +114,14 @@ export class SnapshotReceiver {
   /** False: the replica went away meanwhile. */
   async #stage(replica: Replica, space: SpaceId, stream: AsyncIterator<Buffer>): Promise<boolean> {
     const { store, turn, factory } = this.#parts;
-    let count = 0;
-    let crc = 0;
+    const incoming = new IncomingEntries();
     while (!replica.closed) {
       const next = await this.#next(stream);
       if (next.done === true) throw new MalformedFrameError("snapshot stream was cut");
-      const frame = decodeSnapshotFrame(next.value);
-      if (frame.kind === "header") throw new MalformedFrameError("second snapshot header");
-      if (frame.kind === "end") {
-        if (frame.count !== count || frame.crc !== crc) {
-          throw new MalformedFrameError(`snapshot of ${frame.count} entries arrived as ${count}`);
-        }
-        return true;
-      }
-      count += frame.entries.length;
-      crc = crc32(next.value, crc);
-      const puts = frame.entries.map(([key, value]) => ({
+      const entries = incoming.take(next.value);
+      if (entries === null) return true;
+      if (entries.length === 0) continue;
+      const puts = entries.map(([key, value]) => ({
         type: "put" as const,
         key: factory.storeKey(space, key),
         value,

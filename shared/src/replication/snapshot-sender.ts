@@ -6,18 +6,13 @@
  * S2. Every sending ends: installed, refused, broken or timed out; the core hears of it.
  * S3. At most `MAX_SENDING` at once, the others wait their turn.
  */
-import { crc32 } from "node:zlib";
 import { must } from "../assert.ts";
 import type { CheckpointStore, StoreSnapshot } from "../checkpoint-store/checkpoint-store.ts";
 import type { Clock } from "../clock.ts";
 import type { LogIndex, ReplicaId, ServerId } from "../ids.ts";
 import type { Replica } from "./replica.ts";
-import {
-  encodeSnapshotChunk,
-  encodeSnapshotEnd,
-  encodeSnapshotHeader,
-  type SnapshotHeader,
-} from "./snapshot-frames.ts";
+import { OutgoingEntries } from "./snapshot-entries.ts";
+import { encodeSnapshotHeader, type SnapshotHeader } from "./snapshot-frames.ts";
 import type { KeyRange, StateMachineFactory } from "./state-machine.ts";
 import { withStallLimit } from "./stall-limit.ts";
 import type { StoreTurn } from "./store-turn.ts";
@@ -124,27 +119,26 @@ export class SnapshotSender {
     progressed: () => void,
   ): AsyncGenerator<Buffer> {
     yield encodeSnapshotHeader(header);
-    let count = 0;
-    let crc = 0;
+    const entries = new OutgoingEntries();
     for (const range of ranges) {
       const iterator = view.iterate({ ...range, reverse: false });
       try {
         for (;;) {
           const found = await iterator.next(CHUNK_KEYS, CHUNK_BYTES);
           if (found.length === 0) break;
-          const chunk = encodeSnapshotChunk(
-            found.map(([key, value]) => [this.#parts.factory.relativeKey(key), value] as const),
+          const relative = found.map(
+            ([key, value]) => [this.#parts.factory.relativeKey(key), value] as const,
           );
-          count += found.length;
-          crc = crc32(chunk, crc);
-          yield chunk;
-          progressed();
+          for (const frame of entries.frames(relative)) {
+            yield frame;
+            progressed();
+          }
         }
       } finally {
         await iterator.close();
       }
     }
-    yield encodeSnapshotEnd(count, crc);
+    yield entries.end();
   }
 
   async #slot(): Promise<void> {
