@@ -53,9 +53,9 @@ export interface Violation<Input, Output> {
 /** Steps between two looks at the clock: well below a millisecond each. */
 const STEPS_A_SLICE = 200;
 
-export function checkHistory<State extends NonNullable<unknown>, Input, Output>(
-  model: Model<State, Input, Output>,
-  history: readonly HistoryOperation<Input, Output>[],
+export function checkHistory<State extends NonNullable<unknown>, Input, Output, Recorded>(
+  model: Model<State, Input, Output, Recorded>,
+  history: readonly Recorded[],
   limits: CheckLimits,
 ): Verdict<Input, Output> {
   const check = checkInSlices(model, history, limits);
@@ -66,9 +66,9 @@ export function checkHistory<State extends NonNullable<unknown>, Input, Output>(
 }
 
 /** Yields every few milliseconds, for callers that have other things to do. */
-export function* checkInSlices<State extends NonNullable<unknown>, Input, Output>(
-  model: Model<State, Input, Output>,
-  history: readonly HistoryOperation<Input, Output>[],
+export function* checkInSlices<State extends NonNullable<unknown>, Input, Output, Recorded>(
+  model: Model<State, Input, Output, Recorded>,
+  history: readonly Recorded[],
   { nowMs, budgetMs, memoryBytes }: CheckLimits,
 ): Generator<undefined, Verdict<Input, Output>> {
   const endsMs = nowMs() + budgetMs;

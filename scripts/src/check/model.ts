@@ -5,6 +5,7 @@
  * M1. `step` is deterministic and never changes the state it is given.
  * M2. An operation without an outcome took effect at some time after its call, or never; `step` tells what
  *     its effect would be, and null where it would have none.
+ * M3. Inputs are plain JSON data: operations whose inputs have equal texts mean the same.
  */
 
 /** One operation as its client saw it. Times are of one clock that orders all clients. */
@@ -27,7 +28,12 @@ export interface Partition<Input, Output> {
 }
 
 /** A state is never null, which `step` gives for none. */
-export interface Model<State extends NonNullable<unknown>, Input, Output> {
+export interface Model<
+  State extends NonNullable<unknown>,
+  Input,
+  Output,
+  Recorded = HistoryOperation<Input, Output>,
+> {
   initial(): State;
   /**
    * The state after the operation, or null: it cannot have this output here.
@@ -35,10 +41,12 @@ export interface Model<State extends NonNullable<unknown>, Input, Output> {
    * @param output null: unknown (M2)
    */
   step(state: State, input: Input, output: Output | null): State | null;
+  /** With this output the operation leaves every state as it is. */
+  isObservation(input: Input, output: Output): boolean;
   /** Equal for equal states, and only for them. */
   stateKey(state: State): string;
   /** By object; leaves out what says nothing, such as a read without an answer. */
-  partition(history: readonly HistoryOperation<Input, Output>[]): Partition<Input, Output>[];
+  partition(history: readonly Recorded[]): Partition<Input, Output>[];
   describeState(state: State): string;
   describeOperation(input: Input, output: Output | null): string;
 }

@@ -6,8 +6,9 @@
  * W1. It ends with a linearization, or with the proof that there is none, or not at all within its limits:
  *     it never guesses.
  * W2. Operations without an outcome are placed where they help, or never.
- * W3. A possible next operation that leaves the state as it is, and that no other waits for, is placed at
- *     once and without alternative: in any linearization in which it comes later it may as well come here.
+ * W3. An observation that is possible here, tells nothing new of the state and holds no other back is
+ *     placed at once and without alternative: in any linearization in which it comes later it may as well
+ *     come here. (A write that happens to leave the state as it is may be needed later.)
  * W4. Of open operations that mean the same, the one called first is placed first.
  */
 import { must } from "@stele/shared/assert.ts";
@@ -47,7 +48,7 @@ const ENTRY_BYTES = 80;
 export class Search<State extends NonNullable<unknown>, Input, Output> {
   /** In the order of their calls. */
   readonly operations: readonly HistoryOperation<Input, Output>[];
-  readonly #model: Model<State, Input, Output>;
+  readonly #model: Model<State, Input, Output, never>;
   readonly #events: EventList;
   readonly #set: PlacedSet;
   readonly #constraints: OrderConstraints;
@@ -62,7 +63,7 @@ export class Search<State extends NonNullable<unknown>, Input, Output> {
 
   /** @param memoryBytes how much to remember, about; then the search ends without an answer */
   constructor(
-    model: Model<State, Input, Output>,
+    model: Model<State, Input, Output, never>,
     partition: Partition<Input, Output>,
     memoryBytes: number,
   ) {
@@ -153,9 +154,14 @@ export class Search<State extends NonNullable<unknown>, Input, Output> {
       if (after === null) continue;
       const afterNumber = after === state ? stateNumber : this.#stateNumber(after);
       const choice = { operation, state: after, stateNumber: afterNumber };
-      if (afterNumber !== stateNumber) choices.push(choice);
-      else if (outcome !== null && !this.#constraints.holdsBack(operation)) return [choice];
-      else if (outcome !== null) choices.push(choice);
+      if (afterNumber === stateNumber) {
+        if (outcome === null) continue;
+        const isFree =
+          this.#model.isObservation(input, outcome.output) &&
+          !this.#constraints.holdsBack(operation);
+        if (isFree) return [choice];
+      }
+      choices.push(choice);
     }
     return choices.sort((a, b) => this.#returnOrder(a.operation, b.operation));
   }

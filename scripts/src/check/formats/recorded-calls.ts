@@ -2,16 +2,8 @@
  * Puts the calls and returns of an event log together to operations. The log's order is its time: event n
  * is at time n. A process does one thing at a time; one whose operation ended unknown may go on.
  */
+import { HistoryFormatError } from "./history-format-error.ts";
 import type { HistoryOperation } from "../model.ts";
-
-/** A history that cannot be read. The message names the line, counted from 1. */
-export class HistoryFormatError extends Error {
-  override readonly name = "HistoryFormatError";
-
-  constructor(line: number, problem: string) {
-    super(`line ${line}: ${problem}`);
-  }
-}
 
 interface OpenCall<Input> {
   readonly at: number;

@@ -18,6 +18,7 @@ export type KeyValueOperation = HistoryOperation<KeyValueInput, KeyValueOutput>;
 export const keyValueModel: Model<string, KeyValueInput, KeyValueOutput> = {
   initial: () => "",
   step,
+  isObservation: ({ kind }) => kind === "get",
   stateKey: (state) => state,
   partition: (history) =>
     partitionBy(

@@ -20,6 +20,7 @@ export type RegisterOperation = HistoryOperation<RegisterInput, RegisterOutput>;
 export const registerModel: Model<RegisterState, RegisterInput, RegisterOutput> = {
   initial: () => "empty",
   step,
+  isObservation: ({ kind }, output) => kind === "read" || output.kind === "refused",
   stateKey: String,
   partition: (history) => [
     {

@@ -1,0 +1,86 @@
+/**
+ * The operations on each row of a recorded history, as the search takes them.
+ *
+ * P1. Each row that a scan gave is a read of that row during the scan. (Rows that it did not give are
+ *     `scan-coverage.ts`'s.)
+ * P2. What constrains nothing is left out: reads without an answer, and writes certainly without effect
+ *     for a reason that is not the row's state.
+ * P3. Attempts of one request are one operation (`request-attempts.ts`).
+ * P4. Writes of one batch to one row keep their order. An operation with a request id has none beside it:
+ *     any of its attempts may have taken effect.
+ */
+import type { Partition } from "../model.ts";
+import { mergeAttempts } from "./request-attempts.ts";
+import type {
+  GetOperation,
+  OneRowOperation,
+  RecordedOperation,
+  RowOutcome,
+  WriteOperation,
+} from "./row-operation.ts";
+
+type Rows = Partition<GetOperation | WriteOperation, RowOutcome>;
+
+/** Failures that say something of the row. */
+const CODES_OF_STATE: ReadonlySet<string> = new Set([
+  "VERSION_MISMATCH",
+  "ROW_EXISTS",
+  "NOT_A_NUMBER",
+  "INT64_OVERFLOW",
+]);
+
+export function partitionRows(history: readonly RecordedOperation[]): Rows[] {
+  const onOneRow = history.flatMap(oneRowOperations).filter(saysSomething);
+  const byKey = Map.groupBy(onOneRow, ({ operation }) => operation.key);
+  return [...byKey].map(([key, recorded]) => partitionOf(key, recorded));
+}
+
+function partitionOf(key: string, recorded: readonly OneRowOperation[]): Rows {
+  const { operations, order, contradictions } = mergeAttempts(recorded);
+  return {
+    name: Buffer.from(key, "latin1").toString(),
+    operations: operations.map(({ client, call, operation, outcome }) => ({
+      client,
+      call,
+      input: operation,
+      outcome,
+    })),
+    order: [...order, ...batchOrder(operations)],
+    contradictions,
+  };
+}
+
+function oneRowOperations(recorded: RecordedOperation): OneRowOperation[] {
+  const { operation, outcome } = recorded;
+  if (operation.kind !== "scan") return [{ ...recorded, operation }];
+  if (outcome?.output.kind !== "scanned") return [];
+  const { at, output } = outcome;
+  return output.rows.map(({ key, version, columns }) => ({
+    ...recorded,
+    operation: { kind: "get", key, columns: columns === null ? [] : operation.columns },
+    outcome: { at, output: { kind: "read", row: { version, columns: columns ?? new Map() } } },
+  }));
+}
+
+function saysSomething({ operation, outcome }: OneRowOperation): boolean {
+  if (operation.kind === "get") return outcome?.output.kind === "read";
+  return outcome?.output.kind !== "failed" || CODES_OF_STATE.has(outcome.output.code);
+}
+
+/** Each with those behind it, up to and with the next that has an outcome: that one is surely placed. */
+function batchOrder(operations: readonly OneRowOperation[]): [number, number][] {
+  const inBatches = operations.flatMap(({ batch, request, outcome }, at) =>
+    batch === null || request !== null ? [] : [{ batch, at, isOpen: outcome === null }],
+  );
+  const pairs: [number, number][] = [];
+  for (const members of Map.groupBy(inBatches, ({ batch }) => batch.id).values()) {
+    const sorted = members.toSorted((a, b) => a.batch.index - b.batch.index);
+    sorted.forEach(({ at }, place) => {
+      for (const later of sorted.slice(place + 1)) {
+        pairs.push([at, later.at]);
+        if (!later.isOpen) break;
+      }
+    });
+  }
+  return pairs;
+}
