@@ -1,9 +1,14 @@
 /**
  * Brings what arrives at a host to the cores of its replicas: messages, and the news that a server cannot be
  * reached.
+ *
+ * A1. A leader calls committed only what this replica acknowledged to it. If that lies beyond the end of the log,
+ *     the disk lost what it had confirmed, or an older copy of it was put back: the replica is damaged, since the
+ *     votes of that time may be lost, too.
  */
 import type { ServerId, TabletId } from "../ids.ts";
 import { membersOf } from "../raft/group-config.ts";
+import type { RaftMessage } from "../raft/messages.ts";
 import type { RaftEnvelope } from "../rpc/channel-contract.ts";
 import type { HostCounters } from "./host-counters.ts";
 import { Inbox, payloadBytes } from "./inbox.ts";
@@ -19,6 +24,7 @@ export interface ArrivalsParts {
   readonly replica: (tablet: TabletId) => Replica | null;
   readonly replicas: () => Iterable<Replica>;
   readonly markDirty: (replica: Replica) => void;
+  readonly damaged: (replica: Replica, reason: string) => void;
 }
 
 export class Arrivals {
@@ -60,6 +66,12 @@ export class Arrivals {
       counters.droppedMessages++;
       return;
     }
+    if (provesLoss(replica, message)) {
+      const { lastIndex } = replica.raft;
+      const reason = `the log ends at entry ${lastIndex}, below what it once acknowledged`;
+      this.#parts.damaged(replica, reason);
+      return;
+    }
     dispatch.heard(replica, message.from, from);
     replica.raft.step(message);
     markDirty(replica);
@@ -84,4 +96,14 @@ export class Arrivals {
       if (raft.hasReady()) this.#parts.markDirty(replica);
     }
   }
+}
+
+/** A1. The heartbeats of a leader of an older term speak of a log that another leader may have cut. */
+function provesLoss({ raft, closed }: Replica, message: RaftMessage): boolean {
+  return (
+    !closed &&
+    message.kind === "heartbeat" &&
+    message.term >= raft.term &&
+    message.commit > raft.lastIndex
+  );
 }

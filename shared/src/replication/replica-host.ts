@@ -110,6 +110,7 @@ export class ReplicaHost implements RaftInbox {
       replica: (tablet) => this.#table.replica(tablet),
       replicas: () => this.#table.replicas(),
       markDirty,
+      damaged,
     });
     this.#garbage = new GarbageCollection({ store, turn, ledger, log, failed });
     this.#snapshots = this.#newSnapshots(ledger);
@@ -315,7 +316,11 @@ export class ReplicaHost implements RaftInbox {
 
   #suspect(replica: Replica, reason: string): void {
     this.counters.suspectReplicas++;
-    this.#table.suspect(replica, reason).catch((error: unknown) => this.#fail(error));
+    // Until the mark is durable, a restart brings the replica back, and it may vote.
+    this.#table.suspect(replica, reason).then(
+      () => this.#checkpointSoon(),
+      (error: unknown) => this.#fail(error),
+    );
   }
 
   #armTick(): void {
