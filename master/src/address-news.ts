@@ -3,7 +3,7 @@
  * now and then, else those that changed lately. A reply may be lost, so a change is told several times.
  */
 import type { ServerId } from "@stele/shared/ids.ts";
-import type { AddressEntry } from "@stele/shared/process/address-book.ts";
+import type { AddressEntry } from "@stele/shared/wire/address-entry.ts";
 import type { CatalogReader } from "./catalog/catalog.ts";
 
 const LATELY_MS = 10_000;

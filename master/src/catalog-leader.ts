@@ -10,7 +10,7 @@
 import type { CancelTimer, Clock } from "@stele/shared/clock.ts";
 import { delay } from "@stele/shared/clock.ts";
 import { DatabaseError } from "@stele/shared/errors.ts";
-import { serverId, type ServerId, type Term } from "@stele/shared/ids.ts";
+import type { ServerId, Term } from "@stele/shared/ids.ts";
 import type { Group } from "@stele/shared/replication/group.ts";
 import type { HeartbeatReply, HeartbeatRequest } from "@stele/shared/wire/heartbeat.ts";
 import { AddressNews } from "./address-news.ts";
@@ -134,7 +134,7 @@ export class CatalogLeader {
     const { clock } = this.#parts;
     const refusal = await this.#admit(heartbeat, deadlineMs, signal);
     if (refusal !== null) return refusal;
-    const server = serverId(heartbeat.serverId);
+    const server = heartbeat.serverId;
     const resend = this.state.takeIn(heartbeat, clock.monotonicMs());
     for (const wake of this.#waiting) wake();
     this.#wake();

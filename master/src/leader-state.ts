@@ -6,7 +6,6 @@
  * S2. What must outlive it is in the catalog; everything here is derived from catalog and reports.
  */
 import type { ServerId, TabletId } from "@stele/shared/ids.ts";
-import { serverId } from "@stele/shared/ids.ts";
 import type { HeartbeatRequest, Step } from "@stele/shared/wire/heartbeat.ts";
 import type { CatalogChange, CatalogReader } from "./catalog/catalog.ts";
 import type { Command } from "./catalog/commands.ts";
@@ -112,7 +111,7 @@ export class LeaderState {
 
   /** Whether the server may take part under this name and address. */
   admit(heartbeat: HeartbeatRequest, nowMs: number): Admission {
-    const id = serverId(heartbeat.serverId);
+    const id = heartbeat.serverId;
     const { name, url, announcedAtMicros } = heartbeat;
     const address = { serverId: id, name, url, announcedAtMicros };
     const row = this.#catalog.server(id);
@@ -135,7 +134,7 @@ export class LeaderState {
 
   /** Takes in an admitted heartbeat. True: the server must send everything. */
   takeIn(heartbeat: HeartbeatRequest, nowMs: number): boolean {
-    const id = serverId(heartbeat.serverId);
+    const id = heartbeat.serverId;
     const revived = this.#liveness.heard(id, nowMs);
     this.#toMarkGone.delete(id);
     const taken = this.#reports.takeIn(id, heartbeat);

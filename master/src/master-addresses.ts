@@ -5,7 +5,7 @@
  */
 import { delay, type Clock } from "@stele/shared/clock.ts";
 import type { AddressBookFile } from "@stele/shared/process/address-book-file.adapter.ts";
-import type { AddressEntry } from "@stele/shared/process/address-book.ts";
+import type { AddressEntry } from "@stele/shared/wire/address-entry.ts";
 import type { RpcClient } from "@stele/shared/rpc/rpc-client.ts";
 import { helloRoute } from "@stele/shared/wire/master-calls.ts";
 

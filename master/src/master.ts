@@ -5,7 +5,7 @@
 import type { Clock } from "@stele/shared/clock.ts";
 import type { Log } from "@stele/shared/log.ts";
 import type { AddressBookFile } from "@stele/shared/process/address-book-file.adapter.ts";
-import type { AddressEntry } from "@stele/shared/process/address-book.ts";
+import type { AddressEntry } from "@stele/shared/wire/address-entry.ts";
 import type { Random } from "@stele/shared/random.ts";
 import type { ReplicaHost } from "@stele/shared/replication/replica-host.ts";
 import type { RpcClient } from "@stele/shared/rpc/rpc-client.ts";

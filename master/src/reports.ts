@@ -9,14 +9,13 @@
 import {
   logIndex,
   replicaId,
-  serverId,
   tabletId,
   type LogIndex,
   type ReplicaId,
   type ServerId,
   type TabletId,
 } from "@stele/shared/ids.ts";
-import type { GroupConfig, Member } from "@stele/shared/raft/group-config.ts";
+import type { GroupConfig } from "@stele/shared/raft/group-config.ts";
 import type { HeartbeatRequest, ReplicaReport } from "@stele/shared/wire/heartbeat.ts";
 
 export interface ReportedFollower {
@@ -212,7 +211,7 @@ export class Reports implements ReportsReader {
       leader: report.leader === null ? null : replicaId(report.leader),
       generation: report.generation,
       configIndex: logIndex(report.configIndex),
-      config: known ?? configOf(report.config),
+      config: known ?? report.config,
       commit: report.commit,
       lastIndex: report.lastIndex,
       rows: report.rows,
@@ -223,19 +222,6 @@ export class Reports implements ReportsReader {
       })),
     };
   }
-}
-
-function configOf(config: ReplicaReport["config"]): GroupConfig {
-  const members = (list: ReplicaReport["config"]["voters"]): Member[] =>
-    list.map((item) => ({
-      replicaId: replicaId(item.replicaId),
-      serverId: serverId(item.serverId),
-    }));
-  return {
-    voters: members(config.voters),
-    outgoing: members(config.outgoing),
-    learners: members(config.learners),
-  };
 }
 
 function nothing(resend: boolean, destroyed: readonly Tombstone[]): TakenIn {

@@ -18,7 +18,7 @@ import {
 } from "./config-values.ts";
 import type { ListenAddress, ValueKind } from "./config-values.ts";
 import type { LogLevel } from "./log.ts";
-import type { ServerRole } from "./process/server-role.ts";
+import type { ServerRole } from "./server-role.ts";
 
 export interface ServerConfig {
   readonly dataDir: string;

@@ -1,7 +1,7 @@
 /** What must hold between the values of a config, for the roles that look at them. */
 import type { ServerConfig } from "./config-knobs.ts";
 import { isLoopback, showBytes } from "./config-values.ts";
-import type { ServerRole } from "./process/server-role.ts";
+import type { ServerRole } from "./server-role.ts";
 import { timing } from "./timing.ts";
 
 interface Relation {

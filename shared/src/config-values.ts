@@ -2,7 +2,7 @@
 import { z } from "zod";
 import { LOG_LEVELS } from "./log.ts";
 import type { LogLevel } from "./log.ts";
-import { SERVER_NAME } from "./process/identity.ts";
+import { SERVER_NAME } from "./server-name.ts";
 
 /** `parse` turns the text behind a flag into the value, or says what is wrong with it. */
 export interface ValueKind<T> {

@@ -4,7 +4,7 @@ import { KNOBS } from "./config-knobs.ts";
 import type { ServerConfig } from "./config-knobs.ts";
 import { bytes, showBytes } from "./config-values.ts";
 import { ConfigError, parseServerConfig, serverConfigHelp } from "./config.ts";
-import type { ServerRole } from "./process/server-role.ts";
+import type { ServerRole } from "./server-role.ts";
 
 const MIB = 2 ** 20;
 

@@ -11,7 +11,7 @@ import { parseArgs } from "node:util";
 import { KNOBS } from "./config-knobs.ts";
 import type { Knob, ServerConfig } from "./config-knobs.ts";
 import { brokenRelations } from "./config-relations.ts";
-import type { ServerRole } from "./process/server-role.ts";
+import type { ServerRole } from "./server-role.ts";
 
 /** What the operator asked for cannot be; the message lists every problem. */
 export class ConfigError extends Error {

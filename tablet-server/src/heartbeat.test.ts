@@ -2,7 +2,7 @@ import { afterEach, expect, test } from "vitest";
 import { nextMacrotask } from "@stele/shared/testing/macrotask.adapter.ts";
 import { serverId } from "@stele/shared/ids.ts";
 import { silentLog } from "@stele/shared/log.ts";
-import type { AddressEntry } from "@stele/shared/process/address-book.ts";
+import type { AddressEntry } from "@stele/shared/wire/address-entry.ts";
 import { SeededRandom } from "@stele/shared/random.ts";
 import { MemoryNetwork, type MemoryHost } from "@stele/shared/rpc/testing/memory-network.ts";
 import { RpcClient } from "@stele/shared/rpc/rpc-client.ts";

@@ -11,7 +11,7 @@ import type { CancelTimer, Clock } from "@stele/shared/clock.ts";
 import { delay } from "@stele/shared/clock.ts";
 import { DatabaseError } from "@stele/shared/errors.ts";
 import type { Log } from "@stele/shared/log.ts";
-import type { AddressEntry } from "@stele/shared/process/address-book.ts";
+import type { AddressEntry } from "@stele/shared/wire/address-entry.ts";
 import { ChannelFailure } from "@stele/shared/rpc/channel-contract.ts";
 import type { RpcClient } from "@stele/shared/rpc/rpc-client.ts";
 import {

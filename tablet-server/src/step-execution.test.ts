@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { replicaId, serverId } from "@stele/shared/ids.ts";
 import { silentLog } from "@stele/shared/log.ts";
 import { SeededRandom } from "@stele/shared/random.ts";
 import { nextMacrotask } from "@stele/shared/testing/macrotask.adapter.ts";
@@ -40,12 +41,12 @@ class Scene {
     await this.clock.runEvents(400);
   }
 
-  create(replicaId: number): Step {
-    const member = { replicaId, serverId: this.cluster.server(0).id };
+  create(replica: number): Step {
+    const member = { replicaId: replicaId(replica), serverId: this.cluster.server(0).id };
     return {
       kind: "create-replica",
       tabletId: TABLET,
-      replicaId,
+      replicaId: replica,
       generation: 1,
       range: { start: null, end: null },
       schema: { ...SCHEMA, families: SCHEMA.families.map((family) => ({ ...family })) },
@@ -107,8 +108,11 @@ test("a config change must name the tablet's generation and config as they are",
   const scene = await new Scene().start();
   await scene.take(scene.create(1));
   const before = scene.commit();
-  const member = { replicaId: 1, serverId: scene.cluster.server(0).id };
-  const other = { replicaId: 2, serverId: "00000000-0000-4000-8000-00000000000b" };
+  const member = { replicaId: replicaId(1), serverId: scene.cluster.server(0).id };
+  const other = {
+    replicaId: replicaId(2),
+    serverId: serverId("00000000-0000-4000-8000-00000000000b"),
+  };
   const configIndex = Number(scene.tablet()?.descriptor().configIndex);
   const change = (generation: number, index: number): Step => ({
     kind: "change-config",

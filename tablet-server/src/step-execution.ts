@@ -11,14 +11,12 @@ import { unreachable } from "@stele/shared/assert.ts";
 import {
   logIndex,
   replicaId,
-  serverId,
   tableId,
   tabletId,
   type SpaceId,
   type TabletId,
 } from "@stele/shared/ids.ts";
 import type { Log } from "@stele/shared/log.ts";
-import type { GroupConfig, Member } from "@stele/shared/raft/group-config.ts";
 import type { ReplicaHost } from "@stele/shared/replication/replica-host.ts";
 import type { Step } from "@stele/shared/wire/heartbeat.ts";
 import { encodeTabletState, newTabletState } from "./tablet/tablet-state.ts";
@@ -99,7 +97,7 @@ export class StepExecution {
         ? { kind: "await-snapshot" }
         : {
             kind: "bootstrap",
-            config: configOf(step.initialConfig),
+            config: step.initialConfig,
             state: (space) => firstState(tablet, step, space),
           },
     );
@@ -114,7 +112,7 @@ export class StepExecution {
     if (group === null) return "no replica here";
     const generation = this.#parts.tablets.tablet(tablet)?.state.generation;
     if (generation !== step.generation) return `the tablet is in generation ${generation}`;
-    const target = { voters: members(step.voters), learners: members(step.learners) };
+    const target = { voters: step.voters, learners: step.learners };
     return refusalOf(group.proposeConfig(target, logIndex(step.configIndex)));
   }
 }
@@ -126,30 +124,14 @@ function refusalOf(
 }
 
 function firstState(tablet: TabletId, step: StepOf<"create-replica">, space: SpaceId): Buffer {
-  const bound = (text: string | null) => (text === null ? null : Buffer.from(text, "base64"));
   const { generation, range, schema } = step;
   return encodeTabletState(
     newTabletState({
       tabletId: tablet,
       schema: { ...schema, tableId: tableId(schema.tableId) },
-      range: { start: bound(range.start), end: bound(range.end) },
+      range,
       generation,
       space,
     }),
   );
-}
-
-function configOf(config: NonNullable<StepOf<"create-replica">["initialConfig"]>): GroupConfig {
-  return {
-    voters: members(config.voters),
-    outgoing: members(config.outgoing),
-    learners: members(config.learners),
-  };
-}
-
-function members(list: readonly { replicaId: number; serverId: string }[]): Member[] {
-  return list.map((member) => ({
-    replicaId: replicaId(member.replicaId),
-    serverId: serverId(member.serverId),
-  }));
 }

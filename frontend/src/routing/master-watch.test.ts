@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { DatabaseError } from "@stele/shared/errors.ts";
 import { nextMacrotask } from "@stele/shared/testing/macrotask.adapter.ts";
-import type { AddressEntry } from "@stele/shared/process/address-book.ts";
+import type { AddressEntry } from "@stele/shared/wire/address-entry.ts";
 import { SeededRandom } from "@stele/shared/random.ts";
 import { ChannelFailure } from "@stele/shared/rpc/channel-contract.ts";
 import { SimulatedClock } from "@stele/shared/testing/simulated-clock.ts";

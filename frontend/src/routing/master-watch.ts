@@ -5,7 +5,7 @@
  * W1. Once ready, always ready: rows are routed without masters.
  */
 import type { CancelTimer, Clock } from "@stele/shared/clock.ts";
-import type { AddressEntry } from "@stele/shared/process/address-book.ts";
+import type { AddressEntry } from "@stele/shared/wire/address-entry.ts";
 import { ChannelFailure } from "@stele/shared/rpc/channel-contract.ts";
 import { DatabaseError } from "@stele/shared/errors.ts";
 import { clusterServersRoute } from "@stele/shared/wire/admin-calls.ts";

@@ -1,6 +1,6 @@
 /** The routing layer of one front-end: the operations of `operations.ts` over a real cluster. */
 import type { Clock } from "@stele/shared/clock.ts";
-import type { AddressEntry } from "@stele/shared/process/address-book.ts";
+import type { AddressEntry } from "@stele/shared/wire/address-entry.ts";
 import type { Random } from "@stele/shared/random.ts";
 import { BatchChannel } from "@stele/shared/rpc/batch-channel.ts";
 import type { Exchange } from "@stele/shared/rpc/exchange.ts";

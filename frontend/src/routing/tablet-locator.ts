@@ -13,7 +13,6 @@ import { delay } from "@stele/shared/clock.ts";
 import { DatabaseError } from "@stele/shared/errors.ts";
 import { logIndex, replicaId, serverId, tableId, tabletId } from "@stele/shared/ids.ts";
 import type { TableId } from "@stele/shared/ids.ts";
-import type { RowRange } from "@stele/shared/row-range.ts";
 import { lookUpRoute } from "@stele/shared/wire/master-calls.ts";
 import type { LookUpReply, MapEntry } from "@stele/shared/wire/tablet-map.ts";
 import type { MappedTablet, TabletFacts } from "./mapped-tablet.ts";
@@ -144,7 +143,7 @@ export class TabletLocator {
     const { clock, masters, mapNeighbours, lookUpMs, masterAttemptMs } = this.#parts;
     const request = {
       table,
-      key: key.length === 0 ? null : key.toString("base64"),
+      key: key.length === 0 ? null : key,
       neighbours: mapNeighbours,
       leaderOnly: this.#dropped.has(table),
     };
@@ -186,17 +185,12 @@ function factsOf(entry: MapEntry): TabletFacts {
   }));
   return {
     tabletId: tabletId(entry.tabletId),
-    range: rangeOf(entry.range),
+    range: entry.range,
     generation: entry.generation,
     configIndex: logIndex(entry.configIndex),
     replicas,
     leader: replicas.find((each) => each.replicaId === entry.leader)?.serverId ?? null,
   };
-}
-
-function rangeOf({ start, end }: MapEntry["range"]): RowRange {
-  const bytes = (text: string | null) => (text === null ? null : Buffer.from(text, "base64"));
-  return { start: bytes(start), end: bytes(end) };
 }
 
 function tableNotFound(table: string, why: string): DatabaseError {

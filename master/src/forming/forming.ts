@@ -16,7 +16,7 @@ import { CATALOG_GROUP, replicaId, serverId } from "@stele/shared/ids.ts";
 import { assert, must } from "@stele/shared/assert.ts";
 import { delay, type Clock } from "@stele/shared/clock.ts";
 import type { Log } from "@stele/shared/log.ts";
-import type { AddressEntry } from "@stele/shared/process/address-book.ts";
+import type { AddressEntry } from "@stele/shared/wire/address-entry.ts";
 import { StartRefusedError } from "@stele/shared/process/start-refused-error.ts";
 import type { GroupConfig } from "@stele/shared/raft/group-config.ts";
 import type { Random } from "@stele/shared/random.ts";

@@ -1,7 +1,6 @@
 /** Steps as tablet servers take them, made from catalog rows. */
 import type { ReplicaId } from "@stele/shared/ids.ts";
 import type { GroupConfig, Member } from "@stele/shared/raft/group-config.ts";
-import type { RowRange } from "@stele/shared/row-range.ts";
 import type { TableSchema } from "@stele/shared/tablet-descriptor.ts";
 import type { Step } from "@stele/shared/wire/heartbeat.ts";
 import type { TableRow, TabletRow } from "../catalog/rows.ts";
@@ -23,7 +22,7 @@ export function createReplicaStep(
     tabletId: tablet.tabletId,
     replicaId,
     generation: tablet.generation,
-    range: wireRange(tablet.range),
+    range: tablet.range,
     schema: wireSchema(table),
     initialConfig: initialConfig === null ? null : wireConfig(initialConfig),
     campaign,
@@ -47,13 +46,6 @@ export function addConfigStep(
       learners: byReplica(target.learners),
     },
   });
-}
-
-export function wireRange(range: RowRange): { start: string | null; end: string | null } {
-  return {
-    start: range.start?.toString("base64") ?? null,
-    end: range.end?.toString("base64") ?? null,
-  };
 }
 
 export function wireSchema(table: TableSchema): WireSchema {

@@ -1,5 +1,5 @@
 /** Between masters, and the first words of everybody else. */
-import type { AddressEntry } from "@stele/shared/process/address-book.ts";
+import type { AddressEntry } from "@stele/shared/wire/address-entry.ts";
 import { joinRoute } from "@stele/shared/wire/join-call.ts";
 import {
   acceptProposalRoute,

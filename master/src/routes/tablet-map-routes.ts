@@ -7,7 +7,7 @@ import { lookUpRoute } from "@stele/shared/wire/master-calls.ts";
 import type { CatalogReader } from "../catalog/catalog.ts";
 import { membersOf, type TableRow, type TabletRow } from "../catalog/rows.ts";
 import type { CatalogReplica } from "../catalog-replica.ts";
-import { wireRange, wireSchema } from "../plan/steps.ts";
+import { wireSchema } from "../plan/steps.ts";
 import { leaderAnswer, type CatalogAccess } from "./leader-answer.ts";
 import type { RouteRegistrar } from "./route-registrar.ts";
 
@@ -18,9 +18,7 @@ interface LookUp {
 }
 
 export function registerTabletMapRoutes(registrar: RouteRegistrar, access: CatalogAccess): void {
-  registrar.route(lookUpRoute, async ({ leaderOnly, ...request }): Promise<LookUpReply> => {
-    const key = request.key === null ? null : Buffer.from(request.key, "base64");
-    const lookUp = { ...request, key };
+  registrar.route(lookUpRoute, async ({ leaderOnly, ...lookUp }): Promise<LookUpReply> => {
     if (!leaderOnly) {
       const found = lookUpApplied(access.replica, lookUp);
       if (found !== null) return found;
@@ -60,7 +58,7 @@ function mapEntry(replica: CatalogReplica, catalog: CatalogReader, tablet: Table
     tabletId,
     generation,
     configIndex,
-    range: wireRange(range),
+    range,
     replicas: membersOf(config).map(({ replicaId, serverId }) => {
       const server = catalog.server(serverId);
       const learns = votes(config.learners, replicaId);

@@ -9,7 +9,8 @@ import { MemoryLogDisk } from "@stele/shared/commit-log/testing/memory-log-disk.
 import { serverId, type ServerId } from "@stele/shared/ids.ts";
 import { silentLog } from "@stele/shared/log.ts";
 import { nextMacrotask } from "@stele/shared/testing/macrotask.adapter.ts";
-import { AddressBook, type AddressEntry } from "@stele/shared/process/address-book.ts";
+import { AddressBook } from "@stele/shared/process/address-book.ts";
+import type { AddressEntry } from "@stele/shared/wire/address-entry.ts";
 import { SeededRandom } from "@stele/shared/random.ts";
 import { DEFAULT_HOST_LIMITS } from "@stele/shared/replication/host-parts.ts";
 import { ReplicaHost } from "@stele/shared/replication/replica-host.ts";

@@ -1,6 +1,6 @@
 // `stele start <role>`: becomes that server.
-import { SERVER_ROLES } from "@stele/shared/process/server-role.ts";
-import type { ServerRole } from "@stele/shared/process/server-role.ts";
+import { SERVER_ROLES } from "@stele/shared/server-role.ts";
+import type { ServerRole } from "@stele/shared/server-role.ts";
 
 type RunServer = (argv: readonly string[], env: NodeJS.ProcessEnv) => Promise<void>;
 

@@ -14,7 +14,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { lockDirectory, LockHeldError } from "@stele/shared/process/process-lock.adapter.ts";
 import type { ProcessLock } from "@stele/shared/process/process-lock.adapter.ts";
-import type { ServerRole } from "@stele/shared/process/server-role.ts";
+import type { ServerRole } from "@stele/shared/server-role.ts";
 import { replaceFile } from "./atomic-file.ts";
 import { DEFAULT_PORT } from "./cluster-layout.ts";
 import type { ClusterShape } from "./cluster-layout.ts";

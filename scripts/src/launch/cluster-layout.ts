@@ -4,7 +4,7 @@
 // tablet servers 20 above. So the ports of a process never depend on how many others there are, and
 // adding a server moves no other.
 import { join } from "node:path";
-import type { ServerRole } from "@stele/shared/process/server-role.ts";
+import type { ServerRole } from "@stele/shared/server-role.ts";
 
 export interface ClusterShape {
   readonly masters: number;
@@ -29,7 +29,11 @@ export const MAX_PORT = 65_535;
 
 export const LIMITS = { frontends: 10, tabletServers: BLOCK_PORTS - 20 } as const;
 
-const offsets: Readonly<Record<ServerRole, number>> = { frontend: 0, master: 10, "tablet-server": 20 };
+const offsets: Readonly<Record<ServerRole, number>> = {
+  frontend: 0,
+  master: 10,
+  "tablet-server": 20,
+};
 const prefixes: Readonly<Record<ServerRole, string>> = {
   frontend: "fe",
   master: "m",

@@ -6,7 +6,7 @@
 // C3. run() returns only when every process it started has ended.
 import { setTimeout as sleep } from "node:timers/promises";
 import type { ProcessLock } from "@stele/shared/process/process-lock.adapter.ts";
-import type { ServerRole } from "@stele/shared/process/server-role.ts";
+import type { ServerRole } from "@stele/shared/server-role.ts";
 import { planServers, startArguments } from "./cluster-layout.ts";
 import type { ServerPlan } from "./cluster-layout.ts";
 import { resolveShape } from "./cluster-shape.ts";

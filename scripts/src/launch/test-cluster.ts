@@ -11,7 +11,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
-import type { ServerRole } from "@stele/shared/process/server-role.ts";
+import type { ServerRole } from "@stele/shared/server-role.ts";
 import { ClusterDirectory } from "./cluster-directory.ts";
 import type { RunningProcess } from "./cluster-directory.ts";
 import { LaunchError } from "./launch-error.ts";

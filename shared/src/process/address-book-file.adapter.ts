@@ -3,8 +3,9 @@
  * is left behind with a warning.
  */
 import type { Log } from "../log.ts";
-import { AddressBook, addressEntries } from "./address-book.ts";
-import type { AddressEntry } from "./address-book.ts";
+import { addressEntries } from "../wire/address-entry.ts";
+import { AddressBook } from "./address-book.ts";
+import type { AddressEntry } from "../wire/address-entry.ts";
 import { DamagedFileError, DurableJsonFile } from "./durable-json-file.adapter.ts";
 
 export interface AddressBookFile {

@@ -8,7 +8,7 @@ import { silentLog } from "../log.ts";
 import type { Log } from "../log.ts";
 import { openAddressBook } from "./address-book-file.adapter.ts";
 import { AddressBook } from "./address-book.ts";
-import type { AddressEntry } from "./address-book.ts";
+import type { AddressEntry } from "../wire/address-entry.ts";
 
 let directory: string;
 

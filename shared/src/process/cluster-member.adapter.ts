@@ -12,11 +12,11 @@ import type { ClusterIdentity } from "../rpc/internal-auth.ts";
 import { RpcClient } from "../rpc/rpc-client.ts";
 import { openAddressBook } from "./address-book-file.adapter.ts";
 import type { AddressBookFile } from "./address-book-file.adapter.ts";
-import type { AddressEntry } from "./address-book.ts";
+import type { AddressEntry } from "../wire/address-entry.ts";
 import { readClusterToken } from "./cluster-token.adapter.ts";
 import { openDataDirectory } from "./data-directory.adapter.ts";
 import type { DataDirectory } from "./data-directory.adapter.ts";
-import type { ServerRole } from "./server-role.ts";
+import type { ServerRole } from "../server-role.ts";
 
 export interface ClusterMember {
   readonly directory: DataDirectory;

@@ -17,7 +17,7 @@ import { FORMAT_VERSION, formatVersionOnly, identityFile } from "./identity.ts";
 import type { Identity, IdentityFile } from "./identity.ts";
 import { lockDirectory, LockHeldError } from "./process-lock.adapter.ts";
 import type { ProcessLock } from "./process-lock.adapter.ts";
-import type { ServerRole } from "./server-role.ts";
+import type { ServerRole } from "../server-role.ts";
 import { syncDirectory } from "./sync-directory.adapter.ts";
 
 /** The directory cannot be used as asked; the message says what to do. */

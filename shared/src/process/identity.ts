@@ -3,10 +3,11 @@
  * with a new `FORMAT_VERSION`, never renamed.
  */
 import { z } from "zod";
-import { serverId } from "../ids.ts";
 import type { ServerId } from "../ids.ts";
-import { SERVER_ROLES } from "./server-role.ts";
-import type { ServerRole } from "./server-role.ts";
+import { SERVER_NAME } from "../server-name.ts";
+import { SERVER_ROLES } from "../server-role.ts";
+import type { ServerRole } from "../server-role.ts";
+import { serverIdField } from "../wire/fields.ts";
 
 export interface Identity {
   /** Minted into the directory. */
@@ -26,18 +27,6 @@ export interface IdentityFile extends Identity {
 }
 
 export const FORMAT_VERSION = 1;
-
-/** What may follow `--name`: also a DNS label and a file name. */
-export const SERVER_NAME = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
-
-const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
-
-/** Also used where server ids arrive in other documents. */
-export const serverIdField: z.ZodType<ServerId> = z.codec(
-  z.string().regex(UUID),
-  z.custom<ServerId>((value) => typeof value === "string"),
-  { decode: serverId, encode: (id) => id },
-);
 
 /** All that is asked of a document whose format may be a newer one. */
 export const formatVersionOnly = z.looseObject({ formatVersion: z.int().min(1) });

@@ -20,11 +20,11 @@ import { RaftReceiver } from "../rpc/raft-receiver.ts";
 import { QueuedRaftTransport, RAFT_PATHS } from "../rpc/raft-transport.ts";
 import type { RouteEnvironment } from "../rpc/rpc-route.ts";
 import { VERSION } from "../version.ts";
-import type { AddressEntry } from "./address-book.ts";
+import type { AddressEntry } from "../wire/address-entry.ts";
 import { openClusterMember, type ClusterMember } from "./cluster-member.adapter.ts";
 import { endProcess } from "./fatal.adapter.ts";
 import { openHost, type OpenedHost } from "./open-host.adapter.ts";
-import type { ServerRole } from "./server-role.ts";
+import type { ServerRole } from "../server-role.ts";
 import { registerSnapshotRoute, snapshotLink } from "./snapshot-conversation.adapter.ts";
 
 /** A frame with one largest entry, or one largest row. */

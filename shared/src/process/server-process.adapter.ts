@@ -11,7 +11,7 @@ import type { ServerConfig } from "../config-knobs.ts";
 import { DataDirectoryError } from "./data-directory.adapter.ts";
 import { endProcessOnUncaught } from "./fatal.adapter.ts";
 import { endWithLauncher } from "./launcher-pipe.adapter.ts";
-import type { ServerRole } from "./server-role.ts";
+import type { ServerRole } from "../server-role.ts";
 import { StartRefusedError } from "./start-refused-error.ts";
 
 export interface StartedServer {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { LogFailedError } from "../commit-log/commit-log.ts";
-import { replicaId, tabletId, term, type LogIndex } from "../ids.ts";
+import { replicaId, serverId, tabletId, term, type LogIndex } from "../ids.ts";
 import type { ReplicaHost } from "./replica-host.ts";
 import {
   encodeSnapshotChunk,
@@ -212,10 +212,10 @@ describe("receiving a snapshot", () => {
       indexTerm: 3,
       configIndex: 1,
       config: {
-        voters: [{ replicaId: one, serverId: server.random.uuid() }],
+        voters: [{ replicaId: one, serverId: serverId(server.random.uuid()) }],
         outgoing: [],
         learners: [{ replicaId: two, serverId: server.id }],
-      } as SnapshotHeader["config"],
+      },
       machineState: Buffer.from(JSON.stringify(state)).toString("base64"),
     };
     const chunk = encodeSnapshotChunk(entries);

@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { MalformedFrameError } from "../bytes/malformed-frame-error.ts";
+import { replicaId, serverId } from "../ids.ts";
 import {
   decodeSnapshotFrame,
   encodeSnapshotChunk,
@@ -20,10 +21,12 @@ const header: SnapshotHeader = {
   indexTerm: 3,
   configIndex: 1,
   config: {
-    voters: [{ replicaId: 1, serverId: "00000000-0000-4000-8000-000000000001" }],
+    voters: [
+      { replicaId: replicaId(1), serverId: serverId("00000000-0000-4000-8000-000000000001") },
+    ],
     outgoing: [],
     learners: [],
-  } as SnapshotHeader["config"],
+  },
   machineState: Buffer.from("state").toString("base64"),
 };
 

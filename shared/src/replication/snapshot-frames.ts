@@ -12,7 +12,7 @@
  */
 import { z } from "zod";
 import { MalformedFrameError } from "../bytes/malformed-frame-error.ts";
-import { groupConfigSchema } from "../wire/heartbeat.ts";
+import { groupConfigSchema } from "../wire/tablet-schemas.ts";
 
 const id = z.int().nonnegative();
 

@@ -10,8 +10,7 @@
 import { MalformedFrameError } from "../bytes/malformed-frame-error.ts";
 import type { CheckpointStore } from "../checkpoint-store/checkpoint-store.ts";
 import type { Clock } from "../clock.ts";
-import { logIndex, replicaId, serverId, term, type SpaceId } from "../ids.ts";
-import type { GroupConfig, Member } from "../raft/group-config.ts";
+import { logIndex, replicaId, term, type SpaceId } from "../ids.ts";
 import type { SnapshotOffer } from "../raft/messages.ts";
 import type { Replica } from "./replica.ts";
 import { IncomingEntries } from "./snapshot-entries.ts";
@@ -145,19 +144,6 @@ function offerOf(header: SnapshotHeader): SnapshotOffer {
     index: logIndex(header.index),
     indexTerm: term(header.indexTerm),
     configIndex: logIndex(header.configIndex),
-    config: configOf(header),
-  };
-}
-
-function configOf({ config }: SnapshotHeader): GroupConfig {
-  const members = (list: SnapshotHeader["config"]["voters"]): Member[] =>
-    list.map((member) => ({
-      replicaId: replicaId(member.replicaId),
-      serverId: serverId(member.serverId),
-    }));
-  return {
-    voters: members(config.voters),
-    outgoing: members(config.outgoing),
-    learners: members(config.learners),
+    config: header.config,
   };
 }

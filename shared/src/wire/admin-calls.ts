@@ -8,14 +8,7 @@
  */
 import { z } from "zod";
 import { defineRoute } from "../rpc/rpc-route.ts";
-
-const count = z.int().nonnegative();
-
-/** Base64 on the wire, a Buffer in the process. */
-const base64Bytes = z.codec(z.base64(), z.instanceof(Buffer), {
-  decode: (text) => Buffer.from(text, "base64"),
-  encode: (bytes) => bytes.toString("base64"),
-});
+import { base64Bytes, count } from "./fields.ts";
 
 const notLeaderSchema = z.strictObject({
   kind: z.literal("not-leader"),

@@ -9,56 +9,42 @@
  *     idempotent and names what it expects; steps are derived from reports, so nobody acknowledges them.
  */
 import { z } from "zod";
-import { addressEntries } from "../process/address-book.ts";
 import { defineRoute } from "../rpc/rpc-route.ts";
-
-const id = z.int().nonnegative();
-const bytes = z.base64().nullable();
-
-const memberSchema = z.strictObject({ replicaId: id, serverId: z.uuid() });
-export const groupConfigSchema = z.strictObject({
-  voters: z.array(memberSchema),
-  outgoing: z.array(memberSchema),
-  learners: z.array(memberSchema),
-});
-export const rangeSchema = z.strictObject({ start: bytes, end: bytes });
-const familySchema = z.strictObject({
-  name: z.string(),
-  number: z.int().min(1).max(65535),
-  rule: z.strictObject({ maxVersions: z.int().positive().nullable() }),
-});
-export const tableSchemaSchema = z.strictObject({
-  tableId: id,
-  schemaVersion: id,
-  families: z.array(familySchema),
-});
+import { addressEntries } from "./address-entry.ts";
+import { count, serverIdField } from "./fields.ts";
+import {
+  groupConfigSchema,
+  membersSchema,
+  rangeSchema,
+  tableSchemaSchema,
+} from "./tablet-schemas.ts";
 
 /** What a tablet server knows of one of its replicas. */
 const replicaReportSchema = z.strictObject({
-  tabletId: id,
-  replicaId: id,
+  tabletId: count,
+  replicaId: count,
   /**
    * `waiting`: created, no state yet. `suspect`: its log or rows are damaged; it neither votes nor serves and
    * must be replaced. `dropped`: the tablet's table was dropped, the drop entry is applied here.
    */
   state: z.enum(["waiting", "running", "suspect", "dropped"]),
   role: z.enum(["leader", "follower"]),
-  term: id,
-  leader: id.nullable(),
-  generation: id,
+  term: count,
+  leader: count.nullable(),
+  generation: count,
   /** The active config as this replica knows it; ordered by configIndex. */
-  configIndex: id,
+  configIndex: count,
   config: groupConfigSchema,
-  commit: id,
-  applied: id,
-  lastIndex: id,
-  rows: id,
-  sizeBytes: id,
+  commit: count,
+  applied: count,
+  lastIndex: count,
+  rows: count,
+  sizeBytes: count,
   /** Leader only: how far each other replica has come. */
   followers: z.array(
     z.strictObject({
-      replicaId: id,
-      match: id,
+      replicaId: count,
+      match: count,
       state: z.enum(["probe", "replicate", "snapshot"]),
       active: z.boolean(),
     }),
@@ -67,29 +53,29 @@ const replicaReportSchema = z.strictObject({
 export type ReplicaReport = z.infer<typeof replicaReportSchema>;
 
 const heartbeatRequestSchema = z.strictObject({
-  serverId: z.uuid(),
+  serverId: serverIdField,
   name: z.string(),
   url: z.string(),
   /** When the server took that address, by its own wall clock. */
-  announcedAtMicros: id,
+  announcedAtMicros: count,
   /** Grows with every heartbeat of this process. */
-  sequence: id,
+  sequence: count,
   /** Of the process: distinguishes a restart. */
   bootId: z.string(),
   full: z.boolean(),
   replicas: z.array(replicaReportSchema),
   /** Replicas that were destroyed here since the base, or all tombstones known when `full`. */
-  destroyed: z.array(z.strictObject({ tabletId: id, replicaId: id })),
-  wallMicros: id,
+  destroyed: z.array(z.strictObject({ tabletId: count, replicaId: count })),
+  wallMicros: count,
 });
 export type HeartbeatRequest = z.infer<typeof heartbeatRequestSchema>;
 
 const stepSchema = z.discriminatedUnion("kind", [
   z.strictObject({
     kind: z.literal("create-replica"),
-    tabletId: id,
-    replicaId: id,
-    generation: id,
+    tabletId: count,
+    replicaId: count,
+    generation: count,
     range: rangeSchema,
     schema: tableSchemaSchema,
     /** The first config of a new tablet, the same for all its replicas; null: wait for a snapshot. */
@@ -100,26 +86,26 @@ const stepSchema = z.discriminatedUnion("kind", [
   /** To the leader. Adds a learner, promotes and removes in one joint change, or removes. */
   z.strictObject({
     kind: z.literal("change-config"),
-    tabletId: id,
-    generation: id,
-    configIndex: id,
-    voters: z.array(memberSchema),
-    learners: z.array(memberSchema),
+    tabletId: count,
+    generation: count,
+    configIndex: count,
+    voters: membersSchema,
+    learners: membersSchema,
   }),
-  z.strictObject({ kind: z.literal("transfer-leader"), tabletId: id, to: id }),
+  z.strictObject({ kind: z.literal("transfer-leader"), tabletId: count, to: count }),
   /** To the leader: commit a drop entry; the tablet then answers TABLE_DROPPED. */
-  z.strictObject({ kind: z.literal("drop-tablet"), tabletId: id }),
+  z.strictObject({ kind: z.literal("drop-tablet"), tabletId: count }),
   /** The replica is no member any more, or its table is gone: tombstone it and delete its data. */
-  z.strictObject({ kind: z.literal("destroy-replica"), tabletId: id, replicaId: id }),
+  z.strictObject({ kind: z.literal("destroy-replica"), tabletId: count, replicaId: count }),
 ]);
 export type Step = z.infer<typeof stepSchema>;
 
 const heartbeatReplySchema = z.discriminatedUnion("kind", [
   z.strictObject({
     kind: z.literal("steps"),
-    masterTerm: id,
+    masterTerm: count,
     /** The heartbeat whose report the master has taken in. */
-    acknowledged: id,
+    acknowledged: count,
     resend: z.boolean(),
     steps: z.array(stepSchema),
     /** The tablet servers, so that each finds the others. */

@@ -7,8 +7,8 @@
  * a proposal; see master/src/forming for the protocol.
  */
 import { z } from "zod";
-import { addressEntries } from "../process/address-book.ts";
 import { defineRoute } from "../rpc/rpc-route.ts";
+import { addressEntries } from "./address-entry.ts";
 import { lookUpReplySchema, lookUpRequestSchema } from "./tablet-map.ts";
 
 /** `empty`: has a data directory without a cluster, and waits to form one. `accepted`: holds a proposal. */

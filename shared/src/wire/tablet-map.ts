@@ -3,20 +3,19 @@
  * that a table does not exist, only the leader can tell.
  */
 import { z } from "zod";
-import { rangeSchema, tableSchemaSchema } from "./heartbeat.ts";
-
-const id = z.int().nonnegative();
+import { base64Bytes, count, serverIdField } from "./fields.ts";
+import { rangeSchema, tableSchemaSchema } from "./tablet-schemas.ts";
 
 /** One entry of the tablet map: the descriptor plus where each replica is. */
 const mapEntrySchema = z.strictObject({
-  tabletId: id,
-  generation: id,
-  configIndex: id,
+  tabletId: count,
+  generation: count,
+  configIndex: count,
   range: rangeSchema,
   replicas: z.array(
     z.strictObject({
-      replicaId: id,
-      serverId: z.uuid(),
+      replicaId: count,
+      serverId: serverIdField,
       role: z.enum(["voter", "learner", "leaving"]),
       /** Of the server, as last known. */
       name: z.string(),
@@ -24,14 +23,14 @@ const mapEntrySchema = z.strictObject({
     }),
   ),
   /** The replica that led when last heard of. */
-  leader: id.nullable(),
+  leader: count.nullable(),
 });
 export type MapEntry = z.infer<typeof mapEntrySchema>;
 
 export const lookUpRequestSchema = z.strictObject({
   table: z.string(),
-  /** Base64; null: the first tablet. The entry that holds it comes first. */
-  key: z.base64().nullable(),
+  /** Null: the first tablet. The entry that holds it comes first. */
+  key: base64Bytes.nullable(),
   /** How many following entries to send along, prefetched. */
   neighbours: z.int().min(0).max(1000),
   /** A follower that does not know the table says so; only the leader's "no" counts. */

@@ -28,6 +28,7 @@ import { decodeRowCall } from "@stele/shared/wire/row-calls.ts";
 import type { RowCall, WriteCall } from "@stele/shared/wire/row-calls.ts";
 import { encodeRowReply } from "@stele/shared/wire/row-replies.ts";
 import type { RowReply } from "@stele/shared/wire/row-replies.ts";
+import { z } from "zod";
 
 export interface FakeTablet {
   readonly tabletId: TabletId;
@@ -63,7 +64,7 @@ export class FakeTablets {
   /** Every call that reached a server. */
   readonly received: { readonly server: ServerId; readonly call: RowCall }[] = [];
   /** Look-ups that a master answered. */
-  readonly lookUps: { readonly table: string; readonly key: string | null }[] = [];
+  readonly lookUps: { readonly table: string; readonly key: Buffer | null }[] = [];
   /** Writes that took effect, in order. */
   readonly effects: { readonly key: string; readonly seq: number }[] = [];
   readonly fates: Fate[] = [];
@@ -160,7 +161,10 @@ export class FakeTablets {
   /** The map routes of the masters, behind `MasterClient`. */
   readonly call = async (_route: unknown, request: unknown): Promise<never> => {
     await new Promise<void>((resolve) => void this.#clock.after(this.latencyMs(null), resolve));
-    const asked = lookUpRequestSchema.parse(request);
+    // Over the wire and back, as between two processes.
+    const asked = lookUpRequestSchema.parse(
+      z.encode(lookUpRequestSchema, request as z.output<typeof lookUpRequestSchema>),
+    );
     const isForLeader = asked.leaderOnly && this.masters !== "leading";
     if (this.masters === "away" || isForLeader) {
       throw new DatabaseError({ code: "UNAVAILABLE", detail: "no master answers" });
@@ -176,7 +180,7 @@ export class FakeTablets {
     leaderOnly,
   }: {
     readonly table: string;
-    readonly key: string | null;
+    readonly key: Buffer | null;
     readonly neighbours: number;
     readonly leaderOnly: boolean;
   }): LookUpReply {
@@ -185,7 +189,7 @@ export class FakeTablets {
     if (table === undefined) {
       return { kind: "no-table", authoritative: this.masters === "leading" };
     }
-    const bytes = key === null ? Buffer.alloc(0) : Buffer.from(key, "base64");
+    const bytes = key ?? Buffer.alloc(0);
     const at = table.tablets.findIndex(({ range }) => {
       return range.end === null || compareRowKeys(bytes, range.end) < 0;
     });
@@ -341,12 +345,11 @@ function descriptorOf(tablet: FakeTablet): TabletDescriptor {
 /** What a master knows of it. */
 export function entryOf(tablet: FakeTablet): MapEntry {
   const { configIndex, generation, leader, range, servers } = tablet;
-  const bound = (key: Buffer | null) => key?.toString("base64") ?? null;
   return {
     tabletId: tablet.tabletId,
     generation,
     configIndex,
-    range: { start: bound(range.start), end: bound(range.end) },
+    range,
     replicas: servers.map((id) => ({
       replicaId: replicaOf(tablet, id),
       serverId: id,
