@@ -2,9 +2,9 @@
  * What one operation's calls to tablets have in common: how long they may take, and for a write what is
  * known about its effect.
  *
- * An attempt that was answered by `not-leader` may have been proposed before the leadership ended; the
- * next leader knows, because everything older is decided before it evaluates anything. An attempt that
- * was never answered may even arrive later than the next one.
+ * An attempt that was proposed before the leadership ended is answered by `not-leader` with an unknown effect;
+ * the next leader knows it, because everything older is decided before it evaluates anything. An attempt
+ * that was never answered may even arrive later than the next one.
  */
 import { ERROR_KINDS } from "@stele/shared/errors.ts";
 import type { DatabaseErrorBody } from "@stele/shared/errors.ts";

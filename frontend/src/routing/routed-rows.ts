@@ -3,7 +3,8 @@ import type { RowOperations } from "../operations.ts";
 import { readRow, readRows } from "./read-rows.ts";
 import type { RowRouting } from "./row-routing.ts";
 import { scanTablets } from "./scan-tablets.ts";
-import { writeRow, writeRows } from "./write-rows.ts";
+import { writeRow } from "./write-row.ts";
+import { writeRows } from "./write-rows.ts";
 
 export function routedRows(routing: RowRouting): RowOperations {
   return {

@@ -28,6 +28,10 @@ export interface RoutingLimits {
   readonly pauseMaxMs: number;
   /** A write is tried for so long at most: afterwards the tablets forget its retry number. */
   readonly writeMs: number;
+  /** A sequence of retry numbers ends when its lowest open number is so far behind. */
+  readonly retrySpan: number;
+  /** Tablets with a sequence of retry numbers at a time. */
+  readonly retryTablets: number;
   /** In one call to a tablet. */
   readonly callWrites: number;
   readonly callWriteBytes: number;
@@ -54,6 +58,8 @@ export const ROUTING_LIMITS: RoutingLimits = {
   pauseMs: 10,
   pauseMaxMs: 200,
   writeMs: 60_000,
+  retrySpan: 10_000,
+  retryTablets: 10_000,
   callWrites: 512,
   callWriteBytes: 4 * 1024 * 1024,
   callKeys: 256,

@@ -85,7 +85,13 @@ export function openRouting(options: RoutingOptions): Routing {
   const { leaderlessMs } = limits;
   return {
     operations: {
-      rows: routedRows({ clock, locator, calls, limits, numbers: new RetryNumbers(random) }),
+      rows: routedRows({
+        clock,
+        locator,
+        calls,
+        limits,
+        numbers: new RetryNumbers(random, limits),
+      }),
       tables: routedTables({ masters, random }),
       cluster: routedCluster({ clock, random, rpc, masters, watch, leaderlessMs }),
     },

@@ -89,7 +89,13 @@ function rowsOver(reply: Buffer) {
     limits,
     metrics: routingMetrics(new Metrics()),
   });
-  return routedRows({ clock, locator, calls, limits, numbers: new RetryNumbers(systemRandom) });
+  return routedRows({
+    clock,
+    locator,
+    calls,
+    limits,
+    numbers: new RetryNumbers(systemRandom, limits),
+  });
 }
 
 async function measure(name: string, seconds: number, call: () => Promise<unknown>): Promise<void> {
@@ -124,7 +130,14 @@ await measure("codecs of a read", seconds, async () => {
 await measure("read", seconds, () => reads.read("t", key, EVERYTHING, limits()));
 await measure("codecs of a write", seconds, async () => {
   const writing = [{ seq: 1, write }];
-  encodeRowCall({ kind: "write", ...target, bootId: 1n, doneBelow: 1, writes: writing });
+  encodeRowCall({
+    kind: "write",
+    ...target,
+    sequenceId: 1n,
+    doneBelow: 1,
+    retired: [],
+    writes: writing,
+  });
   return decodeRowReply(writeReply);
 });
 await measure("write", seconds, () => writes.write("t", write, limits()));

@@ -1,8 +1,10 @@
 import { describe, expect, test } from "vitest";
 import { DatabaseError } from "@stele/shared/errors.ts";
 import type { DatabaseErrorBody } from "@stele/shared/errors.ts";
+import type { RowCall } from "@stele/shared/wire/row-calls.ts";
+import type { RowReply } from "@stele/shared/wire/row-replies.ts";
 import { server } from "./testing/fake-tablets.ts";
-import type { FakeTablet } from "./testing/fake-tablets.ts";
+import type { FakeTablet, FakeTablets } from "./testing/fake-tablets.ts";
 import { EVERYTHING, RoutingHarness, writeOf } from "./testing/routing-harness.ts";
 
 function cluster(options?: ConstructorParameters<typeof RoutingHarness>[0]) {
@@ -19,6 +21,12 @@ async function errorOf(promise: Promise<unknown>): Promise<DatabaseErrorBody> {
   );
   expect(error).toBeInstanceOf(DatabaseError);
   return (error as DatabaseError).body;
+}
+
+/** The answer of the first server, which does not lead any more. */
+function notLeader(tablets: FakeTablets, call: RowCall, applied: "no" | "unknown"): RowReply {
+  const reply = tablets.serve(server(1), call);
+  return reply.kind === "not-leader" ? { ...reply, applied } : reply;
 }
 
 describe("a call finds the leader", () => {
@@ -154,6 +162,17 @@ describe("what a failed write says of its effect", () => {
     expect(error).toMatchObject({ code: "NO_QUORUM", applied: "no" });
   });
 
+  test("no, when a leader that stepped down had not proposed it, unknown when it had", async () => {
+    for (const applied of ["no", "unknown"] as const) {
+      const { harness, tablets, tablet } = cluster();
+      await harness.read("t", "a");
+      tablet.leader = null;
+      tablets.fates.push((call) => notLeader(tablets, call, applied));
+      const error = await errorOf(harness.write("t", "a"));
+      expect(error).toMatchObject({ code: "NO_QUORUM", applied });
+    }
+  });
+
   test("as the tablet says, when it refused the first attempt", async () => {
     const { harness, tablets } = cluster();
     await harness.read("t", "a");
@@ -171,11 +190,11 @@ describe("what a failed write says of its effect", () => {
     const { harness, tablets, tablet } = cluster();
     await harness.read("t", "a");
     const throttled = { code: "THROTTLED", detail: "full", applied: "no" } as const;
-    tablets.fates.push(() => {
+    tablets.fates.push((call) => {
       // It lost the leadership while the write was on its way through the log.
       tablet.leader = server(2);
       tablets.fates.push({ kind: "failed", error: throttled });
-      return null;
+      return notLeader(tablets, call, "unknown");
     });
     const error = await errorOf(harness.write("t", "a"));
     expect(error).toMatchObject({ code: "THROTTLED", applied: "unknown" });
@@ -185,10 +204,10 @@ describe("what a failed write says of its effect", () => {
     const { harness, tablets, tablet } = cluster();
     await harness.read("t", "a");
     const exists = { code: "ROW_EXISTS", detail: "exists", applied: "no", version: null } as const;
-    tablets.fates.push(() => {
+    tablets.fates.push((call) => {
       tablet.leader = server(2);
       tablets.fates.push({ kind: "failed", error: exists });
-      return null;
+      return notLeader(tablets, call, "unknown");
     });
     expect(await errorOf(harness.write("t", "a"))).toMatchObject({
       code: "ROW_EXISTS",
@@ -294,7 +313,7 @@ describe("a tablet that changed", () => {
     tablets.latencyMs = () => 0.1;
     const before = tablets.received.length;
     for (let count = 0; count < 1000; count++) {
-      tablets.fates.push({ kind: "wrong-range", descriptors: [] });
+      tablets.fates.push({ kind: "wrong-range", descriptors: [], applied: "no" });
     }
     const error = await errorOf(harness.read("t", "a", 1_000));
     expect(error.code).toBe("DEADLINE");

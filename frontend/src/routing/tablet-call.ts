@@ -107,10 +107,11 @@ export class TabletCalls {
         case "failed":
           return reply;
         case "not-leader":
-          track.undecided();
+          if (reply.applied === "unknown") track.undecided();
           hops = this.#afterNotLeader(tablet, server, reply, hops);
           break;
         case "wrong-range":
+          if (reply.applied === "unknown") track.undecided();
           await this.#afterWrongRange(tablet, reply, track);
           return { kind: "moved" };
         case "not-here":

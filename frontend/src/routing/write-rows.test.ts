@@ -1,8 +1,9 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { DatabaseError } from "@stele/shared/errors.ts";
-import type { WriteOutcome } from "@stele/shared/row-operations.ts";
+import type { RowWrite, WriteOutcome } from "@stele/shared/row-operations.ts";
 import { server } from "./testing/fake-tablets.ts";
+import type { FakeTable, FakeTablet } from "./testing/fake-tablets.ts";
 import { RoutingHarness, writeOf } from "./testing/routing-harness.ts";
 
 const word = (outcome: WriteOutcome): string =>
@@ -11,6 +12,24 @@ const word = (outcome: WriteOutcome): string =>
 function writeMany(harness: RoutingHarness, keys: readonly string[], withinMs?: number) {
   const writes = keys.map((key) => writeOf(key));
   return harness.rows.writeMany("t", writes, harness.limits(withinMs));
+}
+
+/** A write that sets the row's column to a number. */
+function valued(key: string, value: number): RowWrite {
+  const [mutation] = writeOf(key).mutations;
+  const mutations = [{ ...mutation, value: Buffer.from(String(value)) }];
+  return { ...writeOf(key), mutations: mutations as RowWrite["mutations"] };
+}
+
+function valueOf({ write }: { readonly write: RowWrite }): number {
+  const [mutation] = write.mutations;
+  return mutation?.kind === "set" ? Number(mutation.value.toString()) : NaN;
+}
+
+/** Every write that went to the tablet first is settled. */
+function expectNoneOpen({ numbers }: RoutingHarness, { tabletId }: FakeTablet): void {
+  const { seq, sequence } = numbers.take(tabletId);
+  expect(sequence.doneBelow).toBe(seq);
 }
 
 describe("many writes", () => {
@@ -51,17 +70,17 @@ describe("many writes", () => {
               tablets.split(tablet, Buffer.from(bound));
           });
         }
-        const { outcomes } = await harness.settled(writeMany(harness, keys));
+        const writes = keys.map((each, at) => valued(each, at));
+        const many = harness.rows.writeMany("t", writes, harness.limits());
+        const { outcomes } = await harness.settled(many);
         expect(outcomes.map(word)).toEqual(keys.map(() => "done"));
-        // One effect a write; those of one row in the order given, which their numbers show.
+        // One effect a write; those of one row in the order given, which their values show.
         expect(tablets.effects).toHaveLength(keys.length);
         for (const each of new Set(keys)) {
-          const seqs = tablets.effects
-            .filter((effect) => effect.key === each)
-            .map(({ seq }) => seq);
-          expect(seqs).toEqual(seqs.toSorted((a, b) => a - b));
+          const values = tablets.effects.filter(({ key: own }) => own === each).map(valueOf);
+          expect(values).toEqual(values.toSorted((a, b) => a - b));
         }
-        expect(harness.numbers.doneBelow).toBe(keys.length + 1);
+        for (const tablet of table.tablets) expectNoneOpen(harness, tablet);
       },
     );
     await fc.assert(property, { numRuns: 60 });
@@ -99,7 +118,6 @@ describe("many writes", () => {
       .settled(writeMany(harness, ["a"]))
       .catch((reason: unknown) => reason);
     expect((error as DatabaseError).body).toMatchObject({ code: "TABLE_NOT_FOUND", applied: "no" });
-    expect(harness.numbers.doneBelow).toBe(2);
   });
 
   test("follow the name when the table is dropped and made again in between", async () => {
@@ -125,4 +143,67 @@ test("a write that no call can carry is TOO_LARGE and is never sent", async () =
   const error = await harness.settled(writing).catch((reason: unknown) => reason);
   expect((error as DatabaseError).body).toMatchObject({ code: "TOO_LARGE", applied: "no" });
   expect(harness.tablets.received).toEqual([]);
+});
+
+describe("results that tablets keep for retries", () => {
+  const WRITES = 60_000;
+  const IN_FLIGHT = 20 * 100;
+
+  /** Of 20 clients, 100 a call, each client one call after the other. Gives the most results kept. */
+  async function write(harness: RoutingHarness, table: FakeTable): Promise<number> {
+    const [, healthy] = table.tablets as [FakeTablet, FakeTablet];
+    const keys = Array.from({ length: 100 }, (_, at) => `z${at}`);
+    let left = WRITES;
+    let most = 0;
+    const client = async (): Promise<void> => {
+      while (left > 0) {
+        left -= keys.length;
+        const { outcomes } = await writeMany(harness, keys);
+        expect(new Set(outcomes.map(word))).toEqual(new Set(["done"]));
+        most = Math.max(most, harness.tablets.keptOf(healthy));
+      }
+    };
+    await harness.settled(Promise.all(Array.from({ length: 20 }, client)));
+    expect(harness.tablets.effects.length).toBeGreaterThanOrEqual(WRITES);
+    return most;
+  }
+
+  function cluster() {
+    const harness = new RoutingHarness({ servers: 2, limits: { retrySpan: 4_000 } });
+    const table = harness.tablets.createTable("t", ["m"], 1);
+    harness.tablets.keptMax = WRITES / 3;
+    return { harness, table, tablets: harness.tablets };
+  }
+
+  test("are those in flight, while another tablet hangs with more and more writes", async () => {
+    const { harness, table, tablets } = cluster();
+    await harness.write("t", "a");
+    tablets.states.set(server(1), "frozen");
+    let hanging = 0;
+    let isOver = false;
+    const hang = (): void => {
+      if (isOver) return;
+      hanging++;
+      void harness.rows.write("t", writeOf("a"), harness.limits(60_000)).catch(() => undefined);
+      harness.clock.after(0.1, hang);
+    };
+    hang();
+    expect(await write(harness, table)).toBeLessThanOrEqual(2 * IN_FLIGHT);
+    isOver = true;
+    expect(hanging).toBeGreaterThan(100);
+  });
+
+  test("are a sequence's span more, while one write of the tablet itself hangs, and few again after it", async () => {
+    const { harness, table, tablets } = cluster();
+    await harness.write("t", "z");
+    tablets.fates.push("hung");
+    const hung = harness.rows.write("t", writeOf("z"), harness.limits(60_000));
+    const error = hung.catch((reason: unknown) => reason);
+    const most = await write(harness, table);
+    expect(most).toBeGreaterThan(3_900);
+    expect(most).toBeLessThanOrEqual(4_000 + 3 * IN_FLIGHT);
+    expect(await harness.settled(error)).toMatchObject({ body: { code: "DEADLINE" } });
+    await harness.write("t", "z");
+    expect(tablets.keptOf(table.tablets[1] as FakeTablet)).toBeLessThanOrEqual(2 * IN_FLIGHT);
+  });
 });

@@ -1,56 +1,28 @@
 /**
- * Writes of rows. Each has a retry number from its first attempt to its last, so that it takes effect
- * once however often and wherever it is sent.
+ * Writes of many rows, grouped by tablet.
  *
  * W1. A tablet gets one call at a time from one `writeMany`, in the order given, so that the writes of a
  *     row stay in order; different tablets are written at the same time.
  * W2. When a call to a tablet fails as a whole, the writes behind it are not sent: one of the same row
  *     must not overtake one whose effect is unknown.
+ * W3. The numbers of one call's writes are of one sequence. Writes that came from different tablets, after a
+ *     merge, go in calls of their own.
  */
 import { must } from "@stele/shared/assert.ts";
 import { DatabaseError } from "@stele/shared/errors.ts";
 import type { DatabaseErrorBody } from "@stele/shared/errors.ts";
 import { version } from "@stele/shared/ids.ts";
-import type { RowWrite, WriteOutcome, WriteResult } from "@stele/shared/row-operations.ts";
-import { MAX_CALL_PAYLOAD_BYTES } from "@stele/shared/rpc/batch-frames.ts";
-import { encodeRowCall } from "@stele/shared/wire/row-calls.ts";
-import type { NumberedWrite } from "@stele/shared/wire/row-calls.ts";
+import type { RowWrite, WriteOutcome } from "@stele/shared/row-operations.ts";
 import { rowWriteEstimate } from "@stele/shared/wire/row-write-codec.ts";
-import type { CallLimits, RowOperations, ServedBy } from "../operations.ts";
+import type { CallLimits, RowOperations } from "../operations.ts";
 import { CallTrack } from "./call-track.ts";
 import type { Attempts } from "./call-track.ts";
 import { inParallel } from "./in-parallel.ts";
 import type { MappedTablet } from "./mapped-tablet.ts";
-import { callTabletOf, expectedError, wrongReply } from "./row-routing.ts";
+import type { RetrySequence } from "./retry-numbers.ts";
+import { encodeWrites, RoutedWrite, writeDeadline } from "./routed-write.ts";
+import { expectedError, wrongReply } from "./row-routing.ts";
 import type { FinalOutcome, RowRouting } from "./row-routing.ts";
-
-export async function writeRow(
-  routing: RowRouting,
-  table: string,
-  write: RowWrite,
-  limits: CallLimits,
-): Promise<{ readonly result: WriteResult; readonly servedBy: ServedBy }> {
-  const { numbers } = routing;
-  const track = new CallTrack(limits, writeDeadline(routing, limits));
-  const numbered: NumberedWrite = { seq: numbers.take(), write };
-  let outcome: FinalOutcome;
-  try {
-    const encode = (tablet: MappedTablet) => encodeWrites(routing, tablet, [numbered]);
-    outcome = await callTabletOf(routing, table, write.key, encode, track);
-  } catch (error) {
-    throw new DatabaseError(track.failedHere(expectedError(error)), error);
-  } finally {
-    numbers.settle(numbered.seq);
-  }
-  if (outcome.kind === "failed") throw new DatabaseError(track.failedThere(outcome.error));
-  const { reply } = outcome;
-  const own = reply.kind === "written" ? reply.outcomes[0] : undefined;
-  if (reply.kind !== "written" || own === undefined) {
-    throw new DatabaseError(track.failedThere(wrongReply("write", reply)));
-  }
-  if (own.kind === "failed") throw new DatabaseError(track.failedThere(own.error));
-  return { result: own.result, servedBy: reply.servedBy };
-}
 
 export async function writeRows(
   routing: RowRouting,
@@ -72,7 +44,7 @@ class ManyWrites {
   readonly #table: string;
   readonly #limits: CallLimits;
   readonly #deadlineMs: number;
-  readonly #writes: readonly NumberedWrite[];
+  readonly #writes: readonly RoutedWrite[];
   readonly #attempts: Attempts[];
   readonly #outcomes: (WriteOutcome | undefined)[];
   #session = version(0);
@@ -83,7 +55,7 @@ class ManyWrites {
     this.#table = table;
     this.#limits = limits;
     this.#deadlineMs = writeDeadline(routing, limits);
-    this.#writes = writes.map((write) => ({ seq: routing.numbers.take(), write }));
+    this.#writes = writes.map((write) => new RoutedWrite(write));
     this.#attempts = writes.map(() => "none");
     this.#outcomes = Array.from({ length: writes.length });
   }
@@ -94,7 +66,7 @@ class ManyWrites {
   }
 
   settle(): void {
-    for (const { seq } of this.#writes) this.#routing.numbers.settle(seq);
+    for (const write of this.#writes) write.settle();
   }
 
   /** Writes these, given by their places in rising order. Throws only when nothing was sent. */
@@ -108,7 +80,7 @@ class ManyWrites {
   async #lanes(places: readonly number[]): Promise<ReadonlyMap<MappedTablet, number[]>> {
     const lanes = new Map<MappedTablet, number[]>();
     for (const place of places) {
-      const { key } = this.#writeAt(place);
+      const { key } = this.#writeAt(place).write;
       try {
         const located = this.#routing.locator.locate(this.#table, key, this.#deadlineMs);
         const tablet = located instanceof Promise ? await located : located;
@@ -130,7 +102,7 @@ class ManyWrites {
   async #writeLane(tablet: MappedTablet, places: readonly number[]): Promise<void> {
     let done = 0;
     while (done < places.length) {
-      const batch = this.#nextBatch(places, done);
+      const batch = this.#nextBatch(tablet, places, done);
       const result = await this.#send(tablet, batch);
       if (result === "failed") {
         this.#failBehind(places.slice(done + batch.length), must(batch.at(-1), "a write"));
@@ -144,14 +116,19 @@ class ManyWrites {
     }
   }
 
-  #nextBatch(places: readonly number[], from: number): readonly number[] {
-    const { callWrites, callWriteBytes } = this.#routing.limits;
+  #nextBatch(tablet: MappedTablet, places: readonly number[], from: number): readonly number[] {
+    const { limits, numbers } = this.#routing;
     const batch: number[] = [];
     let bytes = 0;
-    for (let at = from; at < places.length && batch.length < callWrites; at++) {
+    let sequence: RetrySequence | null = null;
+    for (let at = from; at < places.length && batch.length < limits.callWrites; at++) {
       const place = places[at] as number;
-      bytes += rowWriteEstimate(this.#writeAt(place));
-      if (bytes > callWriteBytes && batch.length > 0) break;
+      const routed = this.#writeAt(place);
+      bytes += rowWriteEstimate(routed.write);
+      if (bytes > limits.callWriteBytes && batch.length > 0) break;
+      const own = routed.numbered(numbers, tablet).sequence;
+      sequence ??= own;
+      if (own !== sequence) break;
       batch.push(place);
     }
     return batch;
@@ -163,10 +140,10 @@ class ManyWrites {
   ): Promise<"written" | "failed" | "moved"> {
     const { calls, locator } = this.#routing;
     const track = this.#trackOf(batch);
-    const numbered = batch.map((place) => this.#writes[place] as NumberedWrite);
+    const writes = batch.map((place) => this.#writeAt(place));
     this.#somethingWasSent = true;
     try {
-      const encode = () => encodeWrites(this.#routing, tablet, numbered);
+      const encode = () => encodeWrites(this.#routing, tablet, writes);
       const outcome = await calls.run(tablet, encode, track);
       for (const place of batch) this.#attempts[place] = track.attempts;
       switch (outcome.kind) {
@@ -234,27 +211,7 @@ class ManyWrites {
     return new CallTrack(this.#limits, this.#deadlineMs, worst);
   }
 
-  #writeAt(place: number): RowWrite {
-    return must(this.#writes[place], "a write at its place").write;
+  #writeAt(place: number): RoutedWrite {
+    return must(this.#writes[place], "a write at its place");
   }
-}
-
-function writeDeadline({ clock, limits }: RowRouting, { deadlineMs }: CallLimits): number {
-  return Math.min(deadlineMs, clock.monotonicMs() + limits.writeMs);
-}
-
-/** Throws 413 TOO_LARGE. */
-function encodeWrites(
-  { numbers }: RowRouting,
-  { tabletId, generation }: MappedTablet,
-  writes: readonly NumberedWrite[],
-): Buffer {
-  const { bootId, doneBelow } = numbers;
-  const payload = encodeRowCall({ kind: "write", tabletId, generation, bootId, doneBelow, writes });
-  if (payload.length <= MAX_CALL_PAYLOAD_BYTES) return payload;
-  throw new DatabaseError({
-    code: "TOO_LARGE",
-    detail: `The write takes ${payload.length} bytes of ${MAX_CALL_PAYLOAD_BYTES} allowed.`,
-    hint: "Write the columns in several requests.",
-  });
 }

@@ -32,7 +32,14 @@ function writeCall(writes: number): RowCall {
     idempotency: null,
   };
   const numbered = Array.from({ length: writes }, (_, seq) => ({ seq, write }));
-  return { kind: "write", ...target, bootId: 2n ** 63n, doneBelow: 1000, writes: numbered };
+  return {
+    kind: "write",
+    ...target,
+    sequenceId: 2n ** 63n,
+    doneBelow: 1000,
+    retired: [],
+    writes: numbered,
+  };
 }
 
 const readCall: RowCall = {

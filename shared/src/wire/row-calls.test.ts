@@ -47,8 +47,9 @@ function writeWith(predicate: Predicate): RowCall {
     kind: "write",
     tabletId: 1 as TabletId,
     generation: 1,
-    bootId: 1n,
+    sequenceId: 1n,
     doneBelow: 1,
+    retired: [],
     writes,
   };
 }
@@ -92,8 +93,9 @@ describe("row calls", () => {
       kind: "write",
       tabletId: 1 as TabletId,
       generation: 1,
-      bootId: 1n,
+      sequenceId: 1n,
       doneBelow: 1,
+      retired: [],
       writes: [],
     });
     const announced = Buffer.concat([head.subarray(0, -1), Buffer.from("ffffffffffffff0f", "hex")]);

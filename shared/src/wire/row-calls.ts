@@ -6,12 +6,15 @@
  * |-------|--------------------------------------------|-----------------------------------------------|
  * | write | writes of rows, each with its retry number | may be sent again, by any grouping: each      |
  * |       |                                            | write takes effect once (C1)                  |
- * | read  | 1..n keys and one projection               | harmless                                      |
+ * | read  | 1..n keys and one projection; the reply    | harmless                                      |
+ * |       | may have the rows of the first keys only   |                                               |
  * | scan  | one range of keys, limits, a projection    | harmless                                      |
  *
- * C1. A write is named by (bootId, seq) for as long as its front-end tries it, also after a split put the
+ * C1. A write is named by (sequenceId, seq) for as long as its front-end tries it, also after a split put the
  *     writes of one call into different tablets. So each write of a call has its own `seq`.
- * C2. `doneBelow`: every seq below it is settled or given up; nobody will ask for it again.
+ * C2. `doneBelow`: every seq of the sequence below it is settled or given up; nobody will ask for it again.
+ *     A front-end numbers the writes of each tablet in a sequence of its own, so that a tablet that hangs
+ *     does not make others keep results. `retired` tells the same of sequences that it had before.
  * C3. Writes of one row in one call apply in the order given, rows in any order.
  */
 import { unreachable } from "../assert.ts";
@@ -39,11 +42,20 @@ export interface NumberedWrite {
   readonly write: RowWrite;
 }
 
+/** How far a front-end is with the writes of one sequence of retry numbers. */
+export interface SequenceProgress {
+  /** 64 random bits, drawn when a front-end process begins the sequence. */
+  readonly sequenceId: bigint;
+  readonly doneBelow: number;
+}
+
 export interface WriteCall extends ToTablet {
   readonly kind: "write";
-  /** Names one run of one front-end process: 64 random bits. */
-  readonly bootId: bigint;
+  /** The sequence that all numbers of the call belong to. */
+  readonly sequenceId: bigint;
   readonly doneBelow: number;
+  /** A few at most. */
+  readonly retired: readonly SequenceProgress[];
   readonly writes: readonly NumberedWrite[];
 }
 
@@ -72,7 +84,8 @@ export function encodeRowCall(call: RowCall): Buffer {
   const writer = new ByteWriter(estimate(call)).byte(CALLS_VERSION);
   switch (call.kind) {
     case "write":
-      writeTarget(writer, WRITE, call).u64(call.bootId).varint(call.doneBelow);
+      writeProgress(writeTarget(writer, WRITE, call), call);
+      writer.list(call.retired, writeProgress);
       writer.list(call.writes, writeNumbered);
       break;
     case "read":
@@ -106,10 +119,10 @@ function readCall(reader: ByteReader): RowCall {
   const generation = reader.varint();
   switch (kind) {
     case WRITE: {
-      const bootId = reader.u64();
-      const doneBelow = reader.varint();
+      const progress = readProgress(reader);
+      const retired = reader.list(9, readProgress);
       const writes = reader.list(2, readNumbered);
-      return { kind: "write", tabletId, generation, bootId, doneBelow, writes };
+      return { kind: "write", tabletId, generation, ...progress, retired, writes };
     }
     case READ: {
       const projection = readProjection(reader);
@@ -125,6 +138,14 @@ function readCall(reader: ByteReader): RowCall {
 
 function writeTarget(writer: ByteWriter, kind: number, target: ToTablet): ByteWriter {
   return writer.byte(kind).varint(target.tabletId).varint(target.generation);
+}
+
+function writeProgress(writer: ByteWriter, { sequenceId, doneBelow }: SequenceProgress): void {
+  writer.u64(sequenceId).varint(doneBelow);
+}
+
+function readProgress(reader: ByteReader): SequenceProgress {
+  return { sequenceId: reader.u64(), doneBelow: reader.varint() };
 }
 
 function writeNumbered(writer: ByteWriter, numbered: NumberedWrite): void {

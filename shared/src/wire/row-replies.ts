@@ -11,9 +11,9 @@
  * | not-here      | no replica of the tablet on this server             | asks the master              |
  * | table-dropped | the tablet's table was dropped                      | resolves the name anew       |
  *
- * `wrong-range`, `not-here` and `table-dropped` come before anything is done with the call's writes;
- * `not-leader`, and `failed` without `applied: "no"`, tell nothing about their effect. After all of them
- * the writes may be sent again under the same retry numbers.
+ * `not-here` and `table-dropped` leave no effect of the call's writes. `not-leader` and `wrong-range` tell it
+ * by `applied`, `failed` in its error; where nothing is told, an effect is possible. After all of them the
+ * writes may be sent again under the same retry numbers.
  */
 import { unreachable } from "../assert.ts";
 import { ByteReader } from "../bytes/byte-reader.ts";
@@ -35,6 +35,9 @@ import { readRows, writeRows, writeRowsHead } from "./row-codec.ts";
 import { readServedBy, writeServedBy } from "./served-by.ts";
 import type { ServedBy } from "./served-by.ts";
 import { readOutcome, writeOutcome } from "./write-result-codec.ts";
+
+/** `no`: none of the call's writes takes effect by this call. `unknown`: some may have, or may yet. */
+export type CallEffect = "no" | "unknown";
 
 export type RowReply =
   | {
@@ -59,11 +62,13 @@ export type RowReply =
       /** The server of the replica that leads, as far as this one knows. */
       readonly leader: ServerId | null;
       readonly descriptor: TabletDescriptor;
+      readonly applied: CallEffect;
     }
   | {
       readonly kind: "wrong-range";
       /** The tablet's own descriptor now, and others that this server knows to cover its former range. */
       readonly descriptors: readonly TabletDescriptor[];
+      readonly applied: CallEffect;
     }
   | { readonly kind: "not-here" }
   | { readonly kind: "table-dropped" };
@@ -138,9 +143,11 @@ function writeReply(writer: ByteWriter, reply: RowReply): ByteWriter {
     case "not-leader":
       writer.byte(NOT_LEADER).flag(reply.leader !== null);
       if (reply.leader !== null) writer.text(reply.leader);
-      return writeDescriptor(writer, reply.descriptor);
+      writeDescriptor(writer, reply.descriptor);
+      return writer.flag(reply.applied === "unknown");
     case "wrong-range":
-      return writer.byte(WRONG_RANGE).list(reply.descriptors, writeDescriptor);
+      writer.byte(WRONG_RANGE).list(reply.descriptors, writeDescriptor);
+      return writer.flag(reply.applied === "unknown");
     case "not-here":
       return writer.byte(NOT_HERE);
     case "table-dropped":
@@ -169,10 +176,13 @@ function readReply(reader: ByteReader): RowReply {
       return { kind: "failed", error: readError(reader) };
     case NOT_LEADER: {
       const leader = reader.flag() ? readServerId(reader) : null;
-      return { kind: "not-leader", leader, descriptor: readDescriptor(reader) };
+      const descriptor = readDescriptor(reader);
+      return { kind: "not-leader", leader, descriptor, applied: readEffect(reader) };
     }
-    case WRONG_RANGE:
-      return { kind: "wrong-range", descriptors: reader.list(1, readDescriptor) };
+    case WRONG_RANGE: {
+      const descriptors = reader.list(1, readDescriptor);
+      return { kind: "wrong-range", descriptors, applied: readEffect(reader) };
+    }
     case NOT_HERE:
       return { kind: "not-here" };
     case TABLE_DROPPED:
@@ -180,6 +190,10 @@ function readReply(reader: ByteReader): RowReply {
     default:
       return reader.fail(`unknown kind of row reply ${kind}`);
   }
+}
+
+function readEffect(reader: ByteReader): CallEffect {
+  return reader.flag() ? "unknown" : "no";
 }
 
 function readChunk(reader: ByteReader): ScanChunk {

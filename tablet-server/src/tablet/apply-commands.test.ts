@@ -97,7 +97,7 @@ function write(effects: readonly RowEffect[], more: Partial<WriteEntry> = {}): W
     rowsRemoved: 0,
     effects,
     idempotency: [],
-    retries: encodeRetryRecord({ version: maxVersion, boots: [] }),
+    retries: encodeRetryRecord({ version: maxVersion, sequences: [] }),
     ...more,
   };
 }
@@ -158,7 +158,7 @@ const writeEntry = fc
     idempotency: fc.array(idempotent, { maxLength: 2 }),
     added: fc.nat(2),
     removed: fc.nat(2),
-    boot: fc.bigInt({ min: 1n, max: 3n }),
+    sequence: fc.bigInt({ min: 1n, max: 3n }),
     seq: fc.nat(30),
     doneBelow: fc.nat(20),
     generation: fc.constantFrom(GENERATION, GENERATION, GENERATION, GENERATION - 1),
@@ -171,8 +171,8 @@ const writeEntry = fc
       generation: one.generation,
     });
     const results = [{ seq: one.seq, result: RESULT }];
-    const boots = [{ bootId: one.boot, doneBelow: one.doneBelow, results }];
-    return { ...entry, retries: encodeRetryRecord({ version: entry.maxVersion, boots }) };
+    const sequences = [{ sequenceId: one.sequence, doneBelow: one.doneBelow, results }];
+    return { ...entry, retries: encodeRetryRecord({ version: entry.maxVersion, sequences }) };
   });
 
 const entry: fc.Arbitrary<EntryPayload> = fc.oneof(

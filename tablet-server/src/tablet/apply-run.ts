@@ -85,7 +85,7 @@ export class ApplyRun {
     }
     return {
       operations: [...this.#writes.values()],
-      state: { ...this.#state, boots: this.#retries.encodeBoots() },
+      state: { ...this.#state, retrySequences: this.#retries.encodeSequences() },
       commands: this.#applied,
       verify: this.#verify,
     };

@@ -11,9 +11,9 @@ import type { WriteOutcome, WriteResult } from "@stele/shared/row-operations.ts"
 import { effectSize } from "./effect-codec.ts";
 import type { RowEffect } from "./effects.ts";
 import { encodeEntry, type StoredIdempotency } from "./entry-payload.ts";
-import { encodeRetryRecord, type BootResults, type RetryResult } from "./retry-record.ts";
+import { encodeRetryRecord, type SequenceResults, type RetryResult } from "./retry-record.ts";
 import type { RowLane } from "./row-lane.ts";
-import type { PendingWrite } from "./write-call.ts";
+import type { PendingWrite, WriteCallProgress } from "./write-call.ts";
 
 const RESULT_BYTES = 64;
 const MAX_ENTRY_BYTES = 4 * 1024 * 1024;
@@ -41,9 +41,11 @@ export class EntryBatch {
   #rowsRemoved = 0;
   #bytes = 0;
   readonly #doneBelow: Map<bigint, number>;
+  /** The call that the last write came with. */
+  #heard: WriteCallProgress | null = null;
   #encoded: Buffer | null = null;
 
-  /** @param doneBelow of front-ends that have no write in it: an entry may be there to say just that */
+  /** @param doneBelow of sequences that have no write in it: an entry may be there to say just that */
   constructor(
     generation: number,
     maxVersion: Version,
@@ -73,8 +75,16 @@ export class EntryBatch {
     this.#bytes += loggedSize(write);
     if (result.createdRow) this.#rowsAdded++;
     if (result.version === null) this.#rowsRemoved++;
-    const known = this.#doneBelow.get(pending.bootId) ?? 0;
-    this.#doneBelow.set(pending.bootId, Math.max(known, pending.progress.doneBelow));
+    this.#hear(pending.progress);
+  }
+
+  /** From here on its writes may take effect. */
+  proposed(): void {
+    for (const { pending } of this.writes) {
+      pending.isProposed = true;
+      pending.progress.mayTakeEffect();
+      for (const { progress } of pending.repeats) progress.mayTakeEffect();
+    }
   }
 
   /** The payload; asked for again and again while the proposal is refused. */
@@ -87,20 +97,29 @@ export class EntryBatch {
       rowsRemoved: this.#rowsRemoved,
       effects: this.writes.map(({ effect }) => effect),
       idempotency: this.writes.flatMap(({ idempotency }) => idempotency ?? []),
-      retries: encodeRetryRecord({ version: this.#maxVersion, boots: this.#boots() }),
+      retries: encodeRetryRecord({ version: this.#maxVersion, sequences: this.#sequences() }),
     });
     return this.#encoded;
   }
 
-  #boots(): BootResults[] {
-    const boots = new Map<bigint, { doneBelow: number; results: RetryResult[] }>();
-    for (const [bootId, doneBelow] of this.#doneBelow) {
-      boots.set(bootId, { doneBelow, results: [] });
+  #hear(call: WriteCallProgress): void {
+    if (call === this.#heard) return;
+    this.#heard = call;
+    for (const { sequenceId, doneBelow } of call.sequences) {
+      const known = this.#doneBelow.get(sequenceId) ?? 0;
+      this.#doneBelow.set(sequenceId, Math.max(known, doneBelow));
+    }
+  }
+
+  #sequences(): SequenceResults[] {
+    const sequences = new Map<bigint, { doneBelow: number; results: RetryResult[] }>();
+    for (const [sequenceId, doneBelow] of this.#doneBelow) {
+      sequences.set(sequenceId, { doneBelow, results: [] });
     }
     for (const { pending, result } of this.writes) {
-      boots.get(pending.bootId)?.results.push({ seq: pending.numbered.seq, result });
+      sequences.get(pending.sequenceId)?.results.push({ seq: pending.numbered.seq, result });
     }
-    return [...boots].map(([bootId, boot]) => ({ bootId, ...boot }));
+    return [...sequences].map(([sequenceId, sequence]) => ({ sequenceId, ...sequence }));
   }
 }
 

@@ -100,6 +100,7 @@ export class EntryQueue {
         return;
       }
       this.#forming.shift();
+      batch.proposed();
       this.#follow(batch, proposed.index);
     }
   }

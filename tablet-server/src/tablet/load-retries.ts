@@ -16,7 +16,7 @@ const STEP_BYTES = 1024 * 1024;
 /** REQUIRES: nothing of the tablet is being applied. Throws `DamagedReplicaError`. */
 export async function loadRetries(store: CheckpointStore, state: TabletState): Promise<RetryTable> {
   try {
-    return RetryTable.restore(state.boots, await readRecords(store, state));
+    return RetryTable.restore(state.retrySequences, await readRecords(store, state));
   } catch (error) {
     if (!(error instanceof MalformedFrameError || error instanceof StoreReadError)) throw error;
     throw new DamagedReplicaError(`retry records: ${error.message}`, { cause: error });

@@ -6,9 +6,9 @@ import type { WriteResult } from "@stele/shared/row-operations.ts";
 import { writeResult } from "@stele/shared/wire/testing/row-arbitraries.ts";
 import { RETRY_TTL_MICROS, RetryTable } from "./retry-ids.ts";
 import { decodeRetryRecord, encodeRetryRecord } from "./retry-record.ts";
-import type { BootResults, RetryRecord } from "./retry-record.ts";
+import type { SequenceResults, RetryRecord } from "./retry-record.ts";
 
-const BOOT = 2n ** 64n - 1n;
+const SEQUENCE = 2n ** 64n - 1n;
 const at = (value: number) => value as LogIndex;
 
 function resultOf(version: number): WriteResult {
@@ -24,17 +24,17 @@ function resultOf(version: number): WriteResult {
 
 function recordOf(version: number, doneBelow: number, ...seqs: number[]): RetryRecord {
   const results = seqs.map((seq) => ({ seq, result: resultOf(seq) }));
-  return { version: version as Version, boots: [{ bootId: BOOT, doneBelow, results }] };
+  return { version: version as Version, sequences: [{ sequenceId: SEQUENCE, doneBelow, results }] };
 }
 
 describe("retry table", () => {
-  test("a write that is sent again gets its first result, another boot's number does not", () => {
+  test("a write that is sent again gets its first result, another sequence's number does not", () => {
     const table = new RetryTable();
     expect(table.apply(at(1), recordOf(1, 5, 5, 7))).toEqual({ keep: true, forgotten: [] });
-    expect(table.lookUp(BOOT, 7)).toEqual({ kind: "done", result: resultOf(7) });
-    expect(table.lookUp(BOOT, 6)).toEqual({ kind: "new" });
+    expect(table.lookUp(SEQUENCE, 7)).toEqual({ kind: "done", result: resultOf(7) });
+    expect(table.lookUp(SEQUENCE, 6)).toEqual({ kind: "new" });
     expect(table.lookUp(1n, 7)).toEqual({ kind: "new" });
-    expect(table.lookUp(BOOT, 4)).toEqual({ kind: "abandoned" });
+    expect(table.lookUp(SEQUENCE, 4)).toEqual({ kind: "abandoned" });
   });
 
   test("an entry's record goes when the front-end is done with its last result, not before", () => {
@@ -44,25 +44,27 @@ describe("retry table", () => {
     expect(table.apply(at(3), recordOf(3, 4))).toEqual({ keep: false, forgotten: [2] });
     expect(table.size).toBe(1);
     expect(table.apply(at(4), recordOf(4, 5, 9))).toEqual({ keep: true, forgotten: [1] });
-    expect(table.lookUp(BOOT, 4)).toEqual({ kind: "abandoned" });
+    expect(table.lookUp(SEQUENCE, 4)).toEqual({ kind: "abandoned" });
   });
 
   test("a number that was done before arrives late and is not remembered", () => {
     const table = new RetryTable();
     table.apply(at(1), recordOf(1, 10));
     expect(table.apply(at(2), recordOf(2, 3, 4))).toEqual({ keep: false, forgotten: [] });
-    expect(table.lookUp(BOOT, 4)).toEqual({ kind: "abandoned" });
+    expect(table.lookUp(SEQUENCE, 4)).toEqual({ kind: "abandoned" });
   });
 
   test("results of a front-end that fell silent expire by log time", () => {
     const table = new RetryTable();
     table.apply(at(1), recordOf(1000, 0, 1));
-    const other = { version: (999 + RETRY_TTL_MICROS) as Version, boots: [] };
+    const other = { version: (999 + RETRY_TTL_MICROS) as Version, sequences: [] };
     expect(table.apply(at(2), other)).toEqual({ keep: false, forgotten: [] });
-    const later = { version: (1000 + RETRY_TTL_MICROS) as Version, boots: [] };
+    const later = { version: (1000 + RETRY_TTL_MICROS) as Version, sequences: [] };
     expect(table.apply(at(3), later)).toEqual({ keep: false, forgotten: [1] });
-    expect(table.lookUp(BOOT, 1)).toEqual({ kind: "new" });
-    expect(RetryTable.restore(table.encodeBoots(), []).lookUp(BOOT, 0)).toEqual({ kind: "new" });
+    expect(table.lookUp(SEQUENCE, 1)).toEqual({ kind: "new" });
+    expect(RetryTable.restore(table.encodeSequences(), []).lookUp(SEQUENCE, 0)).toEqual({
+      kind: "new",
+    });
     expect([table.size, table.bytes]).toEqual([0, 0]);
   });
 
@@ -74,8 +76,8 @@ describe("retry table", () => {
     for (let seq = 0; seq < 4; seq++) {
       expect(table.isFull).toBe(false);
       const results = [{ seq, result: { ...resultOf(1), computed } }];
-      const boots = [{ bootId: BOOT, doneBelow: 0, results }];
-      table.apply(at(seq + 1), { version: 1 as Version, boots });
+      const sequences = [{ sequenceId: SEQUENCE, doneBelow: 0, results }];
+      table.apply(at(seq + 1), { version: 1 as Version, sequences });
     }
     expect(table.isFull).toBe(true);
     table.apply(at(9), recordOf(1, 4));
@@ -86,22 +88,22 @@ describe("retry table", () => {
   test("a result outlives the log entry that it came in", () => {
     const column = { family: "d", qualifier: Buffer.from("q") };
     const computed = [{ column, value: Buffer.from("v"), int64: false }];
-    const boot = {
-      bootId: BOOT,
+    const sequence = {
+      sequenceId: SEQUENCE,
       doneBelow: 0,
       results: [{ seq: 1, result: { ...resultOf(1), computed } }],
     };
-    const bytes = encodeRetryRecord({ version: 1 as Version, boots: [boot] });
+    const bytes = encodeRetryRecord({ version: 1 as Version, sequences: [sequence] });
     const table = new RetryTable();
     table.apply(at(1), decodeRetryRecord(bytes));
     bytes.fill(0xee);
-    expect(table.lookUp(BOOT, 1)).toMatchObject({ kind: "done", result: { computed } });
+    expect(table.lookUp(SEQUENCE, 1)).toMatchObject({ kind: "done", result: { computed } });
   });
 
   test("a replica that restarts at any entry stores and forgets the same records from there on", () => {
-    const boot: fc.Arbitrary<BootResults> = fc
+    const sequence: fc.Arbitrary<SequenceResults> = fc
       .record({
-        bootId: fc.constantFrom(1n, 2n, 3n),
+        sequenceId: fc.constantFrom(1n, 2n, 3n),
         doneBelow: fc.nat(12),
         seqs: fc.array(fc.nat(15), { maxLength: 4 }),
       })
@@ -111,7 +113,10 @@ describe("retry table", () => {
       }));
     const step = fc.record({
       pass: fc.constantFrom(1, 1000, RETRY_TTL_MICROS / 2, RETRY_TTL_MICROS),
-      boots: fc.uniqueArray(boot, { selector: ({ bootId }) => bootId, maxLength: 3 }),
+      sequences: fc.uniqueArray(sequence, {
+        selector: ({ sequenceId }) => sequenceId,
+        maxLength: 3,
+      }),
       restart: fc.boolean(),
     });
     fc.assert(
@@ -120,19 +125,19 @@ describe("retry table", () => {
         let restarting = new RetryTable();
         const stored = new Map<LogIndex, Buffer>();
         let version = 1;
-        for (const [index, { pass, boots, restart }] of steps.entries()) {
+        for (const [index, { pass, sequences, restart }] of steps.entries()) {
           version += pass;
-          const record: RetryRecord = { version: version as Version, boots };
+          const record: RetryRecord = { version: version as Version, sequences };
           const change = steady.apply(at(index), record);
           expect(restarting.apply(at(index), record)).toEqual(change);
           if (change.keep) stored.set(at(index), encodeRetryRecord(record));
           for (const forgotten of change.forgotten) stored.delete(forgotten);
-          if (restart) restarting = RetryTable.restore(restarting.encodeBoots(), stored);
-          expect(restarting.encodeBoots()).toEqual(steady.encodeBoots());
+          if (restart) restarting = RetryTable.restore(restarting.encodeSequences(), stored);
+          expect(restarting.encodeSequences()).toEqual(steady.encodeSequences());
           expect([restarting.size, restarting.bytes]).toEqual([steady.size, steady.bytes]);
-          for (const bootId of [1n, 2n, 3n]) {
+          for (const sequenceId of [1n, 2n, 3n]) {
             for (let seq = 0; seq < 16; seq++) {
-              expect(restarting.lookUp(bootId, seq)).toEqual(steady.lookUp(bootId, seq));
+              expect(restarting.lookUp(sequenceId, seq)).toEqual(steady.lookUp(sequenceId, seq));
             }
           }
         }
@@ -147,7 +152,7 @@ describe("retry table", () => {
     const child = new RetryTable();
     child.apply(at(1), decodeRetryRecord(encodeRetryRecord(parent.toRecord(2 as Version))));
     for (let seq = 0; seq < 8; seq++) {
-      expect(child.lookUp(BOOT, seq)).toEqual(parent.lookUp(BOOT, seq));
+      expect(child.lookUp(SEQUENCE, seq)).toEqual(parent.lookUp(SEQUENCE, seq));
     }
   });
 });
@@ -155,9 +160,9 @@ describe("retry table", () => {
 describe("retry record", () => {
   const record: fc.Arbitrary<RetryRecord> = fc.record({
     version: fc.maxSafeNat() as fc.Arbitrary<Version>,
-    boots: fc.array(
+    sequences: fc.array(
       fc.record({
-        bootId: fc.bigInt({ min: 0n, max: BOOT }),
+        sequenceId: fc.bigInt({ min: 0n, max: SEQUENCE }),
         doneBelow: fc.maxSafeNat(),
         results: fc.array(
           fc.record({

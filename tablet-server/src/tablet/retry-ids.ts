@@ -3,7 +3,7 @@
  * write that is sent again is answered and not done again (architecture section 7, "Idempotency").
  *
  * T1. A function of the applied entries alone: every replica, and every replay, has the same table and
- *     stores the same records. `encodeBoots` and the stored records rebuild it.
+ *     stores the same records. `encodeSequences` and the stored records rebuild it.
  * T2. A result is forgotten when its front-end is done with it (`doneBelow`), or when log time has passed
  *     it by `RETRY_TTL_MICROS`: front-ends retry for a minute at most, dead ones not at all.
  * T3. Lookups belong under the row's latch and after the leader's first entry is applied; what is proposed
@@ -15,10 +15,14 @@ import { ByteWriter } from "@stele/shared/bytes/byte-writer.ts";
 import type { LogIndex, Version } from "@stele/shared/ids.ts";
 import type { WriteResult } from "@stele/shared/row-operations.ts";
 import { decodeRetryRecord } from "./retry-record.ts";
-import type { BootResults, RetryRecord } from "./retry-record.ts";
+import type { SequenceResults, RetryRecord } from "./retry-record.ts";
 
 export const RETRY_TTL_MICROS = 5 * 60 * 1_000_000;
-/** A leader takes no new writes while the table is this large; results that are in flight still fit. */
+/**
+ * A leader takes no new writes while the table is this large; results that are in flight still fit. A front-end that
+ * writes has about its writes in flight in here, and up to one sequence's span of numbers (10 000) for every write of
+ * it that hangs; one that fell silent leaves what was in flight.
+ */
 const RESULTS_MAX = 100_000;
 const RESULT_BYTES_MAX = 32 * 1024 * 1024;
 const RESULT_BASE_BYTES = 100;
@@ -43,9 +47,9 @@ interface KnownResult {
   readonly bytes: number;
 }
 
-interface Boot {
+interface Sequence {
   doneBelow: number;
-  /** Log time of the last entry that named the boot. */
+  /** Log time of the last entry that named the sequence. */
   lastVersion: Version;
   readonly results: Map<number, KnownResult>;
 }
@@ -53,25 +57,28 @@ interface Boot {
 /** One entry whose record is stored. */
 interface StoredEntry {
   readonly version: Version;
-  readonly ids: readonly { readonly bootId: bigint; readonly seq: number }[];
+  readonly ids: readonly { readonly sequenceId: bigint; readonly seq: number }[];
   /** Results of it that are still known. */
   known: number;
 }
 
 export class RetryTable {
-  readonly #boots = new Map<bigint, Boot>();
+  readonly #sequences = new Map<bigint, Sequence>();
   /** In log order. */
   readonly #entries = new Map<LogIndex, StoredEntry>();
   #size = 0;
   #bytes = 0;
 
   /**
-   * @param boots what `encodeBoots` gave; null: a new tablet
-   * @param records the stored records in log order; those beyond `boots`' entry must not be among them
+   * @param sequences what `encodeSequences` gave; null: a new tablet
+   * @param records the stored records in log order; those beyond `sequences`' entry must not be among them
    */
-  static restore(boots: Buffer | null, records: Iterable<readonly [LogIndex, Buffer]>): RetryTable {
+  static restore(
+    sequences: Buffer | null,
+    records: Iterable<readonly [LogIndex, Buffer]>,
+  ): RetryTable {
     const table = new RetryTable();
-    if (boots !== null) table.#decodeBoots(boots);
+    if (sequences !== null) table.#decodeSequences(sequences);
     for (const [index, bytes] of records) table.#remember(index, decodeRetryRecord(bytes), []);
     return table;
   }
@@ -90,20 +97,20 @@ export class RetryTable {
     return this.#size >= RESULTS_MAX || this.#bytes >= RESULT_BYTES_MAX;
   }
 
-  lookUp(bootId: bigint, seq: number): RetryLookup {
-    const boot = this.#boots.get(bootId);
-    if (boot === undefined) return { kind: "new" };
-    if (seq < boot.doneBelow) return { kind: "abandoned" };
-    const known = boot.results.get(seq);
+  lookUp(sequenceId: bigint, seq: number): RetryLookup {
+    const sequence = this.#sequences.get(sequenceId);
+    if (sequence === undefined) return { kind: "new" };
+    if (seq < sequence.doneBelow) return { kind: "abandoned" };
+    const known = sequence.results.get(seq);
     return known === undefined ? { kind: "new" } : { kind: "done", result: known.result };
   }
 
   /** Takes in an applied entry. Indices only grow. */
   apply(index: LogIndex, record: RetryRecord): RetryChange {
     const forgotten: LogIndex[] = [];
-    for (const { bootId, doneBelow } of record.boots) {
-      const boot = this.#boot(bootId, record.version);
-      this.#raiseDone(boot, doneBelow, forgotten);
+    for (const { sequenceId, doneBelow } of record.sequences) {
+      const sequence = this.#sequence(sequenceId, record.version);
+      this.#raiseDone(sequence, doneBelow, forgotten);
     }
     this.#remember(index, record, forgotten);
     this.#expire(record.version, forgotten);
@@ -111,85 +118,86 @@ export class RetryTable {
   }
 
   /** The part of the table that is not in the stored records; belongs into the machine's state. */
-  encodeBoots(): Buffer {
-    const writer = new ByteWriter(8 + this.#boots.size * 24);
-    writer.list([...this.#boots], (to, [bootId, { doneBelow, lastVersion }]) =>
-      to.u64(bootId).varint(doneBelow).counter(lastVersion),
+  encodeSequences(): Buffer {
+    const writer = new ByteWriter(8 + this.#sequences.size * 24);
+    writer.list([...this.#sequences], (to, [sequenceId, { doneBelow, lastVersion }]) =>
+      to.u64(sequenceId).varint(doneBelow).counter(lastVersion),
     );
     return writer.finish();
   }
 
   /** All results as one record, for the other part of a split. */
   toRecord(version: Version): RetryRecord {
-    const boots: BootResults[] = [];
-    for (const [bootId, { doneBelow, results }] of this.#boots) {
+    const sequences: SequenceResults[] = [];
+    for (const [sequenceId, { doneBelow, results }] of this.#sequences) {
       const known = [...results].map(([seq, { result }]) => ({ seq, result }));
-      boots.push({ bootId, doneBelow, results: known });
+      sequences.push({ sequenceId, doneBelow, results: known });
     }
-    return { version, boots };
+    return { version, sequences };
   }
 
-  #decodeBoots(bytes: Buffer): void {
+  #decodeSequences(bytes: Buffer): void {
     const reader = new ByteReader(bytes);
-    const boots = reader.list(17, (from) => ({
-      bootId: from.u64(),
+    const sequences = reader.list(17, (from) => ({
+      sequenceId: from.u64(),
       doneBelow: from.varint(),
       lastVersion: from.counter() as Version,
     }));
     reader.end();
-    for (const { bootId, doneBelow, lastVersion } of boots) {
-      this.#boots.set(bootId, { doneBelow, lastVersion, results: new Map() });
+    for (const { sequenceId, doneBelow, lastVersion } of sequences) {
+      this.#sequences.set(sequenceId, { doneBelow, lastVersion, results: new Map() });
     }
   }
 
-  #boot(bootId: bigint, version: Version): Boot {
-    let boot = this.#boots.get(bootId);
-    if (boot === undefined) {
-      boot = { doneBelow: 0, lastVersion: version, results: new Map() };
-      this.#boots.set(bootId, boot);
+  #sequence(sequenceId: bigint, version: Version): Sequence {
+    let sequence = this.#sequences.get(sequenceId);
+    if (sequence === undefined) {
+      sequence = { doneBelow: 0, lastVersion: version, results: new Map() };
+      this.#sequences.set(sequenceId, sequence);
     }
-    if (version > boot.lastVersion) boot.lastVersion = version;
-    return boot;
+    if (version > sequence.lastVersion) sequence.lastVersion = version;
+    return sequence;
   }
 
   /** Of two results of one write the later counts, as it does when the records are read again. */
   #remember(index: LogIndex, record: RetryRecord, forgotten: LogIndex[]): void {
     assert(!this.#entries.has(index), () => `entry ${index} was taken in already`);
-    const ids: { bootId: bigint; seq: number }[] = [];
-    for (const { bootId, results } of record.boots) {
-      const boot = this.#boot(bootId, record.version);
+    const ids: { sequenceId: bigint; seq: number }[] = [];
+    for (const { sequenceId, results } of record.sequences) {
+      const sequence = this.#sequence(sequenceId, record.version);
       for (const { seq, result } of results) {
-        if (seq < boot.doneBelow || boot.results.get(seq)?.index === index) continue;
-        this.#forget(boot, seq, forgotten);
+        if (seq < sequence.doneBelow || sequence.results.get(seq)?.index === index) continue;
+        this.#forget(sequence, seq, forgotten);
         const own = ownResult(result);
         const bytes = resultBytes(own);
-        boot.results.set(seq, { index, result: own, bytes });
+        sequence.results.set(seq, { index, result: own, bytes });
         this.#size++;
         this.#bytes += bytes;
-        ids.push({ bootId, seq });
+        ids.push({ sequenceId, seq });
       }
     }
     if (ids.length === 0) return;
     this.#entries.set(index, { version: record.version, ids, known: ids.length });
   }
 
-  #raiseDone(boot: Boot, doneBelow: number, forgotten: LogIndex[]): void {
-    if (doneBelow <= boot.doneBelow) return;
+  #raiseDone(sequence: Sequence, doneBelow: number, forgotten: LogIndex[]): void {
+    if (doneBelow <= sequence.doneBelow) return;
     // Whichever is the shorter walk: the numbers that became done, or the results that are known.
-    if (doneBelow - boot.doneBelow < boot.results.size) {
-      for (let seq = boot.doneBelow; seq < doneBelow; seq++) this.#forget(boot, seq, forgotten);
+    if (doneBelow - sequence.doneBelow < sequence.results.size) {
+      for (let seq = sequence.doneBelow; seq < doneBelow; seq++)
+        this.#forget(sequence, seq, forgotten);
     } else {
-      for (const seq of boot.results.keys()) {
-        if (seq < doneBelow) this.#forget(boot, seq, forgotten);
+      for (const seq of sequence.results.keys()) {
+        if (seq < doneBelow) this.#forget(sequence, seq, forgotten);
       }
     }
-    boot.doneBelow = doneBelow;
+    sequence.doneBelow = doneBelow;
   }
 
-  #forget(boot: Boot, seq: number, forgotten: LogIndex[]): void {
-    const known = boot.results.get(seq);
+  #forget(sequence: Sequence, seq: number, forgotten: LogIndex[]): void {
+    const known = sequence.results.get(seq);
     if (known === undefined) return;
-    boot.results.delete(seq);
+    sequence.results.delete(seq);
     this.#size--;
     this.#bytes -= known.bytes;
     const entry = this.#entries.get(known.index);
@@ -204,13 +212,14 @@ export class RetryTable {
     const limit = now - RETRY_TTL_MICROS;
     for (const [index, { version, ids }] of this.#entries) {
       if (version > limit) break;
-      for (const { bootId, seq } of ids) {
-        const boot = this.#boots.get(bootId);
-        if (boot?.results.get(seq)?.index === index) this.#forget(boot, seq, forgotten);
+      for (const { sequenceId, seq } of ids) {
+        const sequence = this.#sequences.get(sequenceId);
+        if (sequence?.results.get(seq)?.index === index) this.#forget(sequence, seq, forgotten);
       }
     }
-    for (const [bootId, boot] of this.#boots) {
-      if (boot.lastVersion <= limit && boot.results.size === 0) this.#boots.delete(bootId);
+    for (const [sequenceId, sequence] of this.#sequences) {
+      if (sequence.lastVersion <= limit && sequence.results.size === 0)
+        this.#sequences.delete(sequenceId);
     }
   }
 }

@@ -1,10 +1,10 @@
 /**
- * What one log entry adds to the memory of front-ends' retries: results by (bootId, seq), and up to where
- * each front-end is done. The entry carries it as bytes, and the same bytes are stored as one record per
+ * What one log entry adds to the memory of front-ends' retries: results by (sequenceId, seq), and up to where
+ * front-ends are done with each sequence. The entry carries it as bytes, and the same bytes are stored as one record per
  * entry for as long as one of its results may be asked for.
  *
- *   record = u32 crc, u8 format, u64 version, boot*
- *   boot   = u64 bootId, varint doneBelow, (varint seq, result)*
+ *   record = u32 crc, u8 format, u64 version, sequence*
+ *   sequence = u64 sequenceId, varint doneBelow, (varint seq, result)*
  *   crc    = CRC32 of everything behind it
  */
 import { crc32 } from "node:zlib";
@@ -20,9 +20,9 @@ export interface RetryResult {
   readonly result: WriteResult;
 }
 
-export interface BootResults {
-  /** One run of one front-end process; 64 bits. */
-  readonly bootId: bigint;
+export interface SequenceResults {
+  /** Names one sequence of a front-end's retry numbers; 64 bits. */
+  readonly sequenceId: bigint;
   /** Every seq below is settled or given up: nobody will ask for it again. */
   readonly doneBelow: number;
   readonly results: readonly RetryResult[];
@@ -31,7 +31,7 @@ export interface BootResults {
 export interface RetryRecord {
   /** The entry's highest version: its log time. */
   readonly version: Version;
-  readonly boots: readonly BootResults[];
+  readonly sequences: readonly SequenceResults[];
 }
 
 const FORMAT = 1;
@@ -39,7 +39,7 @@ const CRC_BYTES = 4;
 
 export function encodeRetryRecord(record: RetryRecord): Buffer {
   const writer = new ByteWriter(512);
-  writer.u32(0).byte(FORMAT).counter(record.version).list(record.boots, writeBoot);
+  writer.u32(0).byte(FORMAT).counter(record.version).list(record.sequences, writeSequence);
   const bytes = writer.finish();
   bytes.writeUInt32BE(crc32(bytes.subarray(CRC_BYTES)), 0);
   return bytes;
@@ -54,19 +54,19 @@ export function decodeRetryRecord(bytes: Buffer): RetryRecord {
   const format = reader.byte();
   if (format !== FORMAT) reader.fail(`unknown format ${format} of a retry record`);
   const version = reader.counter() as Version;
-  const boots = reader.list(10, readBoot);
+  const sequences = reader.list(10, readSequence);
   reader.end();
-  return { version, boots };
+  return { version, sequences };
 }
 
-function writeBoot(writer: ByteWriter, boot: BootResults): void {
-  writer.u64(boot.bootId).varint(boot.doneBelow);
-  writer.list(boot.results, (to, { seq, result }) => writeResult(to.varint(seq), result));
+function writeSequence(writer: ByteWriter, sequence: SequenceResults): void {
+  writer.u64(sequence.sequenceId).varint(sequence.doneBelow);
+  writer.list(sequence.results, (to, { seq, result }) => writeResult(to.varint(seq), result));
 }
 
-function readBoot(reader: ByteReader): BootResults {
+function readSequence(reader: ByteReader): SequenceResults {
   return {
-    bootId: reader.u64(),
+    sequenceId: reader.u64(),
     doneBelow: reader.varint(),
     results: reader.list(4, (from) => ({ seq: from.varint(), result: readResult(from) })),
   };

@@ -28,7 +28,7 @@ const state: fc.Arbitrary<TabletState> = fc.record({
   rows: counter,
   idempotencyBytes: counter,
   dropped: fc.boolean(),
-  boots: fc.option(fc.uint8Array({ maxLength: 30 }).map((bytes) => Buffer.from(bytes))),
+  retrySequences: fc.option(fc.uint8Array({ maxLength: 30 }).map((bytes) => Buffer.from(bytes))),
 });
 
 test("a tablet's state comes back as it was written", () => {
@@ -61,8 +61,8 @@ test("damaged bytes of a state are refused or give another state, and nothing wo
 
 test("a decoded state keeps nothing of the bytes that it came from", () => {
   const [one] = fc.sample(state, 1) as [TabletState];
-  const bytes = encodeTabletState({ ...one, boots: Buffer.from("boots") });
+  const bytes = encodeTabletState({ ...one, retrySequences: Buffer.from("sequences") });
   const decoded = decodeTabletState(bytes);
   bytes.fill(0);
-  expect(decoded.boots?.toString()).toBe("boots");
+  expect(decoded.retrySequences?.toString()).toBe("sequences");
 });

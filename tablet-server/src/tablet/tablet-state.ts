@@ -45,8 +45,8 @@ export interface TabletState {
   readonly idempotencyBytes: number;
   /** The table was dropped: nothing is served any more. */
   readonly dropped: boolean;
-  /** As `RetryTable.encodeBoots` gave it. */
-  readonly boots: Buffer | null;
+  /** As `RetryTable.encodeSequences` gave it. */
+  readonly retrySequences: Buffer | null;
 }
 
 const FORMAT = 1;
@@ -56,8 +56,8 @@ export function encodeTabletState(state: TabletState): Buffer {
   writeRange(writeSchema(writer, state.schema), state.range).varint(state.generation);
   writer.list(state.spans, (to, { range, space }) => writeRange(to, range).varint(space));
   writer.counter(state.maxVersion).counter(state.rows).counter(state.idempotencyBytes);
-  writer.flag(state.dropped).flag(state.boots !== null);
-  if (state.boots !== null) writer.bytes(state.boots);
+  writer.flag(state.dropped).flag(state.retrySequences !== null);
+  if (state.retrySequences !== null) writer.bytes(state.retrySequences);
   return writer.finish();
 }
 
@@ -76,7 +76,7 @@ export function decodeTabletState(bytes: Buffer): TabletState {
     rows: reader.counter(),
     idempotencyBytes: reader.counter(),
     dropped: reader.flag(),
-    boots: reader.flag() ? reader.bytes() : null,
+    retrySequences: reader.flag() ? reader.bytes() : null,
   };
   reader.end();
   return state;
@@ -101,7 +101,7 @@ export function newTabletState(begin: {
     rows: 0,
     idempotencyBytes: 0,
     dropped: false,
-    boots: null,
+    retrySequences: null,
   };
 }
 

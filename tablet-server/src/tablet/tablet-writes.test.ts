@@ -40,7 +40,10 @@ const put = (key: string, value = "v") => rowWrite(key, [set("v", value)]);
 describe("writes of one row", () => {
   test("are evaluated in order on one another's results, and share an entry", async () => {
     lone = await LoneTablet.begin();
-    const replies = [lone.write(1, [count(), count()]), lone.write(3, [count()], { bootId: 2n })];
+    const replies = [
+      lone.write(1, [count(), count()]),
+      lone.write(3, [count()], { sequenceId: 2n }),
+    ];
     expect(await lone.propose()).toHaveLength(1);
     const later = lone.write(4, [count()]);
     expect(await isOpen(later)).toBe(true);
@@ -171,6 +174,49 @@ describe("the end of a leadership", () => {
   });
 });
 
+describe("a call that the next leader must answer is told whether it may take effect", () => {
+  const effect = (reply: RowReply) => (reply.kind === "not-leader" ? reply.applied : reply.kind);
+
+  test("no, as long as none of its writes was proposed", async () => {
+    lone = await LoneTablet.begin();
+    lone.group.refusal = "overloaded";
+    const formed = lone.write(1, [count()]);
+    const again = lone.write(1, [count()]);
+    await lone.propose();
+    const loading = lone.write(2, [put("z")]);
+    lone.follow();
+    const late = lone.write(4, [count()]);
+    for (const reply of [formed, again, loading, late]) {
+      expect(effect(await reply)).toBe("no");
+    }
+  });
+
+  test("unknown, when one of them was, here or in the call that it joined", async () => {
+    lone = await LoneTablet.begin();
+    const proposed = lone.write(1, [count()]);
+    const joinedBefore = lone.write(1, [count()]);
+    await lone.propose();
+    const joinedAfter = lone.write(1, [count()]);
+    const partly = lone.write(1, [count(), put("z")]);
+    lone.follow();
+    for (const reply of [proposed, joinedBefore, joinedAfter, partly]) {
+      expect(effect(await reply)).toBe("unknown");
+    }
+  });
+
+  test("unknown, when one of them is done already", async () => {
+    lone = await LoneTablet.begin();
+    const first = lone.write(1, [count()]);
+    await lone.run();
+    await first;
+    lone.group.refusal = "overloaded";
+    const partly = lone.write(1, [count(), put("z")]);
+    await lone.settle();
+    lone.follow();
+    expect(effect(await partly)).toBe("unknown");
+  });
+});
+
 describe("a refused proposal", () => {
   test("keeps its place, and is tried again without piling up timers", async () => {
     lone = await LoneTablet.begin();
@@ -280,6 +326,27 @@ describe("limits", () => {
     const reply = lone.write(8, [count()], { doneBelow: 7 });
     await lone.run();
     expect(told(await reply)).toEqual([1]);
+  });
+
+  test("the results of a former sequence go when a call of the next one says that it is over", async () => {
+    lone = await LoneTablet.begin();
+    for (let seq = 1; seq <= 3; seq++) {
+      const reply = lone.write(seq, [count()], { doneBelow: 1 });
+      await lone.run();
+      await reply;
+    }
+    const other = { sequenceId: 2n, doneBelow: 1 };
+    const next = lone.write(1, [put("b")], {
+      ...other,
+      retired: [{ sequenceId: 1n, doneBelow: 3 }],
+    });
+    await lone.run();
+    expect(told(await next)).toEqual(["done"]);
+    expect(told(await lone.write(2, [count()]))).toEqual(["UNAVAILABLE"]);
+    expect(told(await lone.write(3, [count()]))).toEqual([3]);
+    lone.restart();
+    expect(told(await lone.write(2, [count()]))).toEqual(["UNAVAILABLE"]);
+    expect(told(await lone.write(3, [count()]))).toEqual([3]);
   });
 
   test("idempotency keys beyond 64 MiB are refused, known ones are not", async () => {

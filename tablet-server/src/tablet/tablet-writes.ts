@@ -112,8 +112,8 @@ export class TabletWrites {
    */
   submit(call: WriteCall, progress: WriteCallProgress, bytes: number): void {
     assert(!this.#ended, "W4: submitted after the term");
-    const { bootId } = call;
-    this.#underWay.heard(bootId, call.doneBelow);
+    const { sequenceId } = call;
+    for (const each of progress.sequences) this.#underWay.heard(each);
     const overload = this.#overload(call);
     if (overload !== null) {
       progress.redirect({ kind: "failed", error: overload });
@@ -121,7 +121,7 @@ export class TabletWrites {
     }
     const share = Math.ceil(bytes / call.writes.length);
     call.writes.forEach((numbered, at) => {
-      const pending = this.#underWay.take(bootId, numbered, { progress, at }, share);
+      const pending = this.#underWay.take(sequenceId, numbered, { progress, at }, share);
       if (pending === null) return;
       const lane = this.#lanes.lane(numbered.write.key);
       lane.add(pending);
@@ -163,7 +163,7 @@ export class TabletWrites {
     const isFull = writes >= MAX_WAITING_WRITES || bytes >= MAX_WAITING_BYTES;
     if (!isFull && !retries.isFull) return null;
     if (retries.isFull) this.#forgetRetries();
-    if (call.writes.some(({ seq }) => this.#isKnown(call.bootId, seq))) return null;
+    if (call.writes.some(({ seq }) => this.#isKnown(call.sequenceId, seq))) return null;
     const { tabletId } = this.#parts.group;
     return {
       code: "THROTTLED",
@@ -176,9 +176,10 @@ export class TabletWrites {
     };
   }
 
-  #isKnown(bootId: bigint, seq: number): boolean {
+  #isKnown(sequenceId: bigint, seq: number): boolean {
     return (
-      this.#underWay.has(bootId, seq) || this.#parts.retries.lookUp(bootId, seq).kind !== "new"
+      this.#underWay.has(sequenceId, seq) ||
+      this.#parts.retries.lookUp(sequenceId, seq).kind !== "new"
     );
   }
 
@@ -253,7 +254,7 @@ export class TabletWrites {
       nowMs: clock.monotonicMs(),
       version,
       idempotencyTtlMs,
-      retry: this.#retryOf(pending.bootId, seq),
+      retry: this.#retryOf(pending.sequenceId, seq),
       row: must(lane.current, "a loaded lane").row,
       stored:
         write.idempotency === null ? null : (lane.idempotency.get(write.idempotency.key) ?? null),
@@ -271,9 +272,10 @@ export class TabletWrites {
     }
   }
 
-  #retryOf(bootId: bigint, seq: number): RetryLookup {
-    const known = this.#parts.retries.lookUp(bootId, seq);
-    if (known.kind === "new" && this.#underWay.isDone(bootId, seq)) return { kind: "abandoned" };
+  #retryOf(sequenceId: bigint, seq: number): RetryLookup {
+    const known = this.#parts.retries.lookUp(sequenceId, seq);
+    if (known.kind === "new" && this.#underWay.isDone(sequenceId, seq))
+      return { kind: "abandoned" };
     return known;
   }
 
@@ -312,7 +314,7 @@ export class TabletWrites {
     for (const { pending, outcome } of batch.dependents) this.#underWay.decide(pending, outcome);
   }
 
-  /** The entry may or may not have taken effect, or every replica refused it: sent again, it is told apart. */
+  /** It may or may not take effect, or never was proposed: sent again, it is told apart. */
   #entryLost(batch: EntryBatch): void {
     const answer = this.#parts.refusal();
     for (const { pending } of batch.writes) this.#underWay.redirect(pending, answer);
@@ -321,6 +323,8 @@ export class TabletWrites {
 
   /** W2: an outcome that changes nothing. */
   #settleRead(lane: RowLane, pending: PendingWrite, outcome: WriteOutcome): void {
+    // It may be the result of another request under the same Idempotency-Key.
+    if (outcome.kind === "done") pending.progress.mayTakeEffect();
     if (lane.newest !== null) {
       lane.newest.dependents.push({ pending, outcome });
       return;

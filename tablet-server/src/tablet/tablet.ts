@@ -159,8 +159,10 @@ export class Tablet implements StateMachine {
     };
   }
 
+  /** For a call that was not taken, or whose `WriteCallProgress` knows better. */
   notLeader(): Redirect {
-    return { kind: "not-leader", leader: this.#leader(), descriptor: this.descriptor() };
+    const descriptor = this.descriptor();
+    return { kind: "not-leader", leader: this.#leader(), descriptor, applied: "no" };
   }
 
   /** Why a call for these keys, routed by `generation`, cannot be served here; null: it can. */
@@ -274,7 +276,7 @@ export class Tablet implements StateMachine {
   #refusal(): Redirect {
     if (this.#state.dropped) return { kind: "table-dropped" };
     if (this.#term === null) return this.notLeader();
-    return { kind: "wrong-range", descriptors: [this.descriptor()] };
+    return { kind: "wrong-range", descriptors: [this.descriptor()], applied: "no" };
   }
 
   /** Never this server itself: it says that it does not lead. */

@@ -6,7 +6,7 @@
  */
 import { assert } from "@stele/shared/assert.ts";
 import type { WriteOutcome } from "@stele/shared/row-operations.ts";
-import type { NumberedWrite, WriteCall } from "@stele/shared/wire/row-calls.ts";
+import type { NumberedWrite, SequenceProgress, WriteCall } from "@stele/shared/wire/row-calls.ts";
 import type { RowReply } from "@stele/shared/wire/row-replies.ts";
 
 /** Why the whole call is answered without outcomes: its writes may be sent again under the same numbers. */
@@ -14,12 +14,14 @@ export type Redirect = Exclude<RowReply, { kind: "written" | "read" | "scanned" 
 
 export class WriteCallProgress {
   readonly deadlineMs: number;
-  readonly doneBelow: number;
+  /** Of the sequence of its own numbers, and of others that the front-end told about. */
+  readonly sequences: readonly SequenceProgress[];
   readonly #outcomes: (WriteOutcome | undefined)[];
   readonly #written: (outcomes: readonly WriteOutcome[]) => void;
   readonly #redirected: (redirect: Redirect) => void;
   #left: number;
   #settled = false;
+  #mayApply = false;
 
   constructor(
     call: WriteCall,
@@ -30,7 +32,7 @@ export class WriteCallProgress {
     },
   ) {
     this.deadlineMs = deadlineMs;
-    this.doneBelow = call.doneBelow;
+    this.sequences = [call, ...call.retired];
     this.#outcomes = Array.from({ length: call.writes.length });
     this.#left = call.writes.length;
     this.#written = answer.written;
@@ -42,8 +44,14 @@ export class WriteCallProgress {
     return this.#settled;
   }
 
+  /** One of its writes is on its way into the log, or found to have taken effect before. */
+  mayTakeEffect(): void {
+    this.#mayApply = true;
+  }
+
   decide(at: number, outcome: WriteOutcome): void {
     if (this.#settled || this.#outcomes[at] !== undefined) return;
+    if (outcome.kind === "done") this.#mayApply = true;
     this.#outcomes[at] = outcome;
     this.#left--;
     if (this.#left > 0) return;
@@ -54,7 +62,9 @@ export class WriteCallProgress {
   redirect(redirect: Redirect): void {
     if (this.#settled) return;
     this.#settled = true;
-    this.#redirected(redirect);
+    const tellsEffect = redirect.kind === "not-leader" || redirect.kind === "wrong-range";
+    const isUnknown = tellsEffect && this.#mayApply;
+    this.#redirected(isUnknown ? { ...redirect, applied: "unknown" } : redirect);
   }
 }
 
@@ -66,10 +76,12 @@ export interface WritePlace {
 
 /** One write of a call, waiting for its turn on its row, or for its entry. */
 export interface PendingWrite extends WritePlace {
-  readonly bootId: bigint;
+  readonly sequenceId: bigint;
   readonly numbered: NumberedWrite;
   /** What it counts against the tablet's limit, its repeats not included. */
   readonly bytes: number;
   /** The same write, sent again while this one is under way: they share its outcome. */
   readonly repeats: (WritePlace & { readonly bytes: number })[];
+  /** Its entry was proposed: nobody but the log can tell whether it takes effect. */
+  isProposed: boolean;
 }

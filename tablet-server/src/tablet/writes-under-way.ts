@@ -7,14 +7,14 @@
  * U3. Numbers that a front-end is done with are remembered for the term: a call that arrives late does nothing.
  */
 import type { WriteOutcome } from "@stele/shared/row-operations.ts";
-import type { NumberedWrite } from "@stele/shared/wire/row-calls.ts";
+import type { NumberedWrite, SequenceProgress } from "@stele/shared/wire/row-calls.ts";
 import type { PendingWrite, Redirect, WritePlace } from "./write-call.ts";
 
-/** Front-end processes whose `doneBelow` is remembered; beyond it the one heard of longest ago is forgotten. */
-const MAX_BOOTS = 1000;
+/** Sequences whose `doneBelow` is remembered; beyond it the one heard of longest ago is forgotten. */
+const MAX_SEQUENCES = 1000;
 
 export class WritesUnderWay {
-  readonly #byBoot = new Map<bigint, Map<number, PendingWrite>>();
+  readonly #bySequence = new Map<bigint, Map<number, PendingWrite>>();
   /** The one heard of last is last. */
   readonly #doneBelow = new Map<bigint, number>();
   #writes = 0;
@@ -28,47 +28,48 @@ export class WritesUnderWay {
     return this.#bytes;
   }
 
-  /** By front-end process: every number below is settled or given up, as far as calls have told. */
+  /** By sequence: every number below is settled or given up, as far as calls have told. */
   get doneBelow(): ReadonlyMap<bigint, number> {
     return this.#doneBelow;
   }
 
-  has(bootId: bigint, seq: number): boolean {
-    return this.#byBoot.get(bootId)?.has(seq) === true;
+  has(sequenceId: bigint, seq: number): boolean {
+    return this.#bySequence.get(sequenceId)?.has(seq) === true;
   }
 
-  isDone(bootId: bigint, seq: number): boolean {
-    return seq < (this.#doneBelow.get(bootId) ?? 0);
+  isDone(sequenceId: bigint, seq: number): boolean {
+    return seq < (this.#doneBelow.get(sequenceId) ?? 0);
   }
 
-  heard(bootId: bigint, doneBelow: number): void {
-    const known = this.#doneBelow.get(bootId) ?? 0;
-    this.#doneBelow.delete(bootId);
-    this.#doneBelow.set(bootId, Math.max(known, doneBelow));
+  heard({ sequenceId, doneBelow }: SequenceProgress): void {
+    const known = this.#doneBelow.get(sequenceId) ?? 0;
+    this.#doneBelow.delete(sequenceId);
+    this.#doneBelow.set(sequenceId, Math.max(known, doneBelow));
     const oldest = this.#doneBelow.keys().next();
-    if (this.#doneBelow.size > MAX_BOOTS && oldest.done !== true) {
+    if (this.#doneBelow.size > MAX_SEQUENCES && oldest.done !== true) {
       this.#doneBelow.delete(oldest.value);
     }
   }
 
   /** The new write to evaluate; null: it is under way already (U1). */
   take(
-    bootId: bigint,
+    sequenceId: bigint,
     numbered: NumberedWrite,
     place: WritePlace,
     bytes: number,
   ): PendingWrite | null {
     this.#writes++;
     this.#bytes += bytes;
-    let boot = this.#byBoot.get(bootId);
-    if (boot === undefined) this.#byBoot.set(bootId, (boot = new Map()));
-    const known = boot.get(numbered.seq);
+    let sequence = this.#bySequence.get(sequenceId);
+    if (sequence === undefined) this.#bySequence.set(sequenceId, (sequence = new Map()));
+    const known = sequence.get(numbered.seq);
     if (known !== undefined) {
       known.repeats.push({ ...place, bytes });
+      if (known.isProposed) place.progress.mayTakeEffect();
       return null;
     }
-    const pending = { ...place, bootId, numbered, bytes, repeats: [] };
-    boot.set(numbered.seq, pending);
+    const pending = { ...place, sequenceId, numbered, bytes, repeats: [], isProposed: false };
+    sequence.set(numbered.seq, pending);
     return pending;
   }
 
@@ -86,18 +87,18 @@ export class WritesUnderWay {
   }
 
   redirectAll(to: Redirect): void {
-    for (const boot of this.#byBoot.values()) {
-      for (const pending of boot.values()) this.redirect(pending, to);
+    for (const sequence of this.#bySequence.values()) {
+      for (const pending of sequence.values()) this.redirect(pending, to);
     }
   }
 
   /** Whether the write was still under way (U2). */
   #release(pending: PendingWrite): boolean {
-    const { bootId, numbered } = pending;
-    const boot = this.#byBoot.get(bootId);
-    if (boot?.get(numbered.seq) !== pending) return false;
-    boot.delete(numbered.seq);
-    if (boot.size === 0) this.#byBoot.delete(bootId);
+    const { sequenceId, numbered } = pending;
+    const sequence = this.#bySequence.get(sequenceId);
+    if (sequence?.get(numbered.seq) !== pending) return false;
+    sequence.delete(numbered.seq);
+    if (sequence.size === 0) this.#bySequence.delete(sequenceId);
     this.#writes -= 1 + pending.repeats.length;
     this.#bytes -= pending.bytes;
     for (const { bytes } of pending.repeats) this.#bytes -= bytes;

@@ -13,7 +13,11 @@ import { nextMacrotask } from "@stele/shared/testing/macrotask.adapter.ts";
 import { SeededRandom } from "@stele/shared/random.ts";
 import type { RowWrite } from "@stele/shared/row-operations.ts";
 import { WHOLE_TABLE } from "@stele/shared/row-range.ts";
-import { encodeRowCall, type RowCall } from "@stele/shared/wire/row-calls.ts";
+import {
+  encodeRowCall,
+  type RowCall,
+  type SequenceProgress,
+} from "@stele/shared/wire/row-calls.ts";
 import { decodeRowReply, type RowReply } from "@stele/shared/wire/row-replies.ts";
 import { RowService } from "../row-service.ts";
 import { TabletSet } from "../tablet-set.ts";
@@ -195,23 +199,25 @@ export class LoneTablet {
     });
   }
 
-  /** Writes numbered from `seq` on, of front-end 1 unless told otherwise. */
+  /** Writes numbered from `seq` on, of sequence 1 unless told otherwise. */
   write(
     seq: number,
     writes: readonly RowWrite[],
     more: {
-      readonly bootId?: bigint;
+      readonly sequenceId?: bigint;
       readonly doneBelow?: number;
+      readonly retired?: readonly SequenceProgress[];
       readonly timeoutMs?: number;
     } = {},
   ): Promise<RowReply> {
-    const { bootId = 1n, doneBelow = 0, timeoutMs } = more;
+    const { sequenceId = 1n, doneBelow = 0, retired = [], timeoutMs } = more;
     const call: RowCall = {
       kind: "write",
       tabletId: TABLET,
       generation: GENERATION,
-      bootId,
+      sequenceId,
       doneBelow,
+      retired,
       writes: writes.map((write, at) => ({ seq: seq + at, write })),
     };
     return this.call(call, timeoutMs);

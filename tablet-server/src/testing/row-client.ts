@@ -26,16 +26,16 @@ type Served<Kind extends RowReply["kind"]> = Extract<RowReply, { kind: Kind }>;
 export class RowClient {
   readonly #cluster: TabletCluster;
   readonly #random: SeededRandom;
-  readonly #bootId: bigint;
+  readonly #sequenceId: bigint;
   readonly #open = new Set<number>();
   #nextSeq = 0;
   #leader = 0;
   attempts = 0;
 
-  constructor(cluster: TabletCluster, random: SeededRandom, bootId: bigint) {
+  constructor(cluster: TabletCluster, random: SeededRandom, sequenceId: bigint) {
     this.#cluster = cluster;
     this.#random = random;
-    this.#bootId = bootId;
+    this.#sequenceId = sequenceId;
   }
 
   /** Null: given up after `patienceMs`, each of the writes may or may not take effect. */
@@ -48,8 +48,9 @@ export class RowClient {
     const reply = await this.#call("written", patienceMs, () => ({
       kind: "write",
       ...TARGET,
-      bootId: this.#bootId,
+      sequenceId: this.#sequenceId,
       doneBelow: Math.min(this.#nextSeq, ...this.#open),
+      retired: [],
       writes: numbered,
     }));
     for (const { seq } of numbered) this.#open.delete(seq);

@@ -55,8 +55,19 @@ export interface FakeTable {
 /** `down` refuses connections, `frozen` takes calls and never answers. */
 export type ServerState = "up" | "down" | "frozen";
 
-/** What happens to the next calls, one each. `lost` is a connection that breaks before the server acts. */
-export type Fate = "lost" | "cut" | RowReply | ((call: RowCall) => RowReply | null);
+/**
+ * What happens to the next calls, one each. `lost` is a connection that breaks before the server acts, `hung`
+ * one on which nothing comes back.
+ */
+export type Fate = "lost" | "cut" | "hung" | RowReply | ((call: RowCall) => RowReply | null);
+
+/** As real tablets do, the fake ones keep the results of numbers that are not done, of one sequence here. */
+interface KeptResults {
+  doneBelow: number;
+  readonly seqs: Set<number>;
+}
+
+const FULL = { code: "THROTTLED", detail: "it keeps too many results", applied: "no" } as const;
 
 export class FakeTablets {
   readonly states = new Map<ServerId, ServerState>();
@@ -66,8 +77,10 @@ export class FakeTablets {
   /** Look-ups that a master answered. */
   readonly lookUps: { readonly table: string; readonly key: Buffer | null }[] = [];
   /** Writes that took effect, in order. */
-  readonly effects: { readonly key: string; readonly seq: number }[] = [];
+  readonly effects: { readonly key: string; readonly write: RowWrite }[] = [];
   readonly fates: Fate[] = [];
+  /** So many results a tablet keeps for retries; it refuses more. */
+  keptMax = 100_000;
   /** `following`: there is no leader, but followers answer. */
   masters: "leading" | "following" | "away" = "leading";
   /** What followers believe instead of the truth. */
@@ -78,6 +91,7 @@ export class FakeTablets {
   latencyMs: (host: ServerId | null) => number;
   readonly #clock: Clock;
   readonly #done = new Map<string, WriteOutcome>();
+  readonly #kept = new Map<TabletId, Map<bigint, KeptResults>>();
   #nextTable = 1;
   #nextTablet = 1;
   #nextVersion = 1;
@@ -212,11 +226,11 @@ export class FakeTablets {
         const state = this.states.get(to);
         if (fate === "lost") return fail("broken", "maybe");
         if (state === "down" || state === undefined) return fail("refused", "no");
-        if (state === "frozen") return;
+        if (state === "frozen" || fate === "hung") return;
         const call = decodeRowCall(Buffer.from(payload));
         this.received.push({ server: to, call });
         const scripted = typeof fate === "function" ? fate(call) : null;
-        const reply = typeof fate === "object" ? fate : (scripted ?? this.#serve(to, call));
+        const reply = typeof fate === "object" ? fate : (scripted ?? this.serve(to, call));
         clock.after(this.latencyMs(to), () => {
           if (fate === "cut") return fail("broken", "maybe");
           cancelDeadline();
@@ -226,19 +240,21 @@ export class FakeTablets {
     });
   }
 
-  #serve(to: ServerId, call: RowCall): RowReply {
+  /** What the server answers. */
+  serve(to: ServerId, call: RowCall): RowReply {
     const tablet = this.#tablet(call.tabletId);
     if (tablet === null || !tablet.servers.includes(to)) return { kind: "not-here" };
     if (tablet.table.dropped) return { kind: "table-dropped" };
     if (tablet.leader !== to) {
       const leader = tablet.hint === undefined ? tablet.leader : tablet.hint;
-      return { kind: "not-leader", leader, descriptor: descriptorOf(tablet) };
+      return { kind: "not-leader", leader, descriptor: descriptorOf(tablet), applied: "no" };
     }
     const keys = call.kind === "write" ? call.writes.map(({ write }) => write.key) : [];
     if (call.kind === "read") keys.push(...call.keys);
     const isElsewhere = keys.some((key) => !containsKey(tablet.range, key));
     if (call.generation !== tablet.generation || isElsewhere) {
-      return { kind: "wrong-range", descriptors: tablet.table.tablets.map(descriptorOf) };
+      const descriptors = tablet.table.tablets.map(descriptorOf);
+      return { kind: "wrong-range", descriptors, applied: "no" };
     }
     const servedBy = {
       server: nameOf(to),
@@ -257,6 +273,7 @@ export class FakeTablets {
           rows: call.keys.slice(0, this.readRows).map((key) => rows.get(text(key)) ?? null),
         };
       case "write":
+        if (this.#keptAfter(call) > this.keptMax) return { kind: "failed", error: FULL };
         return { kind: "written", servedBy, outcomes: this.#write(tablet.table, call) };
       case "scan":
         return { kind: "scanned", servedBy, chunk: scan(tablet, call.scan) };
@@ -265,15 +282,35 @@ export class FakeTablets {
     }
   }
 
-  #write(table: FakeTable, { bootId, writes }: WriteCall): WriteOutcome[] {
+  /** Results that the tablet keeps for retries. */
+  keptOf({ tabletId: id }: FakeTablet): number {
+    let kept = 0;
+    for (const { seqs } of this.#kept.get(id)?.values() ?? []) kept += seqs.size;
+    return kept;
+  }
+
+  /** Once it has forgotten what the call says, and what it keeps for the call's own numbers is added. */
+  #keptAfter(call: WriteCall): number {
+    let sequences = this.#kept.get(call.tabletId);
+    if (sequences === undefined) this.#kept.set(call.tabletId, (sequences = new Map()));
+    for (const { sequenceId, doneBelow } of [call, ...call.retired]) {
+      const kept = sequences.get(sequenceId) ?? { doneBelow: 1, seqs: new Set<number>() };
+      sequences.set(sequenceId, kept);
+      for (; kept.doneBelow < doneBelow; kept.doneBelow++) kept.seqs.delete(kept.doneBelow);
+    }
+    for (const { seq } of call.writes) sequences.get(call.sequenceId)?.seqs.add(seq);
+    return [...sequences.values()].reduce((kept, { seqs }) => kept + seqs.size, 0);
+  }
+
+  #write(table: FakeTable, { sequenceId, writes }: WriteCall): WriteOutcome[] {
     return writes.map(({ seq, write }) => {
-      const id = `${bootId}/${seq}`;
+      const id = `${sequenceId}/${seq}`;
       const known = this.#done.get(id);
       if (known !== undefined) return known;
       const outcome = this.#evaluate(table, write);
       if (outcome.kind === "done") {
         this.#done.set(id, outcome);
-        this.effects.push({ key: text(write.key), seq });
+        this.effects.push({ key: text(write.key), write });
       }
       return outcome;
     });

@@ -62,7 +62,7 @@ export class RoutingHarness {
     this.tablets = tablets;
     this.cache = cache;
     this.locator = locator;
-    this.numbers = new RetryNumbers(random);
+    this.numbers = new RetryNumbers(random, limits);
     const calls = new TabletCalls(parts);
     this.rows = routedRows({ clock, locator, calls, limits, numbers: this.numbers });
   }

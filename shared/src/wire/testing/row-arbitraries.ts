@@ -117,12 +117,17 @@ const scan: fc.Arbitrary<ScanRequest> = fc.record({
 
 const target = { tabletId: counter as fc.Arbitrary<TabletId>, generation: counter };
 
+const sequenceProgress = {
+  sequenceId: fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }),
+  doneBelow: counter,
+};
+
 export const rowCall: fc.Arbitrary<RowCall> = fc.oneof(
   fc.record({
     kind: fc.constant("write" as const),
     ...target,
-    bootId: fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }),
-    doneBelow: counter,
+    ...sequenceProgress,
+    retired: fc.array(fc.record(sequenceProgress), { maxLength: 2 }),
     writes: fc.array(fc.record({ seq: counter, write: rowWrite }), { maxLength: 4 }),
   }),
   fc.record({
@@ -235,6 +240,8 @@ const chunk: fc.Arbitrary<ScanChunk> = fc.record({
   resume: fc.option(key),
 });
 
+const applied = fc.constantFrom("no" as const, "unknown" as const);
+
 export const rowReply: fc.Arbitrary<RowReply> = fc.oneof(
   fc.record({
     kind: fc.constant("written" as const),
@@ -252,9 +259,11 @@ export const rowReply: fc.Arbitrary<RowReply> = fc.oneof(
     kind: fc.constant("not-leader" as const),
     leader: fc.option(fc.uuid().map(serverId)) as fc.Arbitrary<ServerId | null>,
     descriptor,
+    applied,
   }),
   fc.record({
     kind: fc.constant("wrong-range" as const),
+    applied,
     descriptors: fc.array(descriptor, { maxLength: 3 }),
   }),
   fc.constantFrom({ kind: "not-here" as const }, { kind: "table-dropped" as const }),
