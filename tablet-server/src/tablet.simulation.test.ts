@@ -3,9 +3,10 @@
  * send encoded calls to whichever server leads, and everything they were told is checked.
  */
 import { expect, test } from "vitest";
-import { VirtualClock } from "@stele/shared/testing/virtual-clock.ts";
 import { delay } from "@stele/shared/clock.ts";
 import { SeededRandom } from "@stele/shared/random.ts";
+import { nextMacrotask } from "@stele/shared/testing/macrotask.adapter.ts";
+import { SimulatedClock } from "@stele/shared/testing/simulated-clock.ts";
 import { isLinearizable } from "./testing/register-history.ts";
 import { RowClient } from "./testing/row-client.ts";
 import { increment, rowWrite, set } from "./testing/row-writes.ts";
@@ -30,11 +31,9 @@ interface Totals {
   snapshotsInstalled: number;
 }
 
-const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
-
 class Run {
   readonly random: SeededRandom;
-  readonly clock = new VirtualClock(settle);
+  readonly clock: SimulatedClock;
   readonly cluster: TabletCluster;
   readonly clients: RowClient[];
   readonly work: Workloads;
@@ -45,6 +44,7 @@ class Run {
 
   constructor(seed: number, totals: Totals) {
     this.random = new SeededRandom(seed);
+    this.clock = new SimulatedClock(this.random, nextMacrotask);
     this.totals = totals;
     this.cluster = new TabletCluster(SERVERS, this.clock, this.random);
     this.work = new Workloads(this.cluster, this.random);
@@ -227,7 +227,7 @@ class Run {
         return this.tablets();
       }
       expect(attempt, "a verification ends").toBeLessThan(10);
-      await this.clock.pass(200);
+      await this.clock.runEvents(200);
     }
   }
 }
