@@ -213,6 +213,13 @@ describe("Raft requests", () => {
     expect(() => readRaftMessage(new ByteReader(Buffer.from(bytes)))).toThrow(MalformedFrameError);
   });
 
+  test("an entry larger than the log takes is refused where it arrives", () => {
+    const payload = Buffer.alloc(16 * 2 ** 20 + 1);
+    const entry = { index: 4 as LogIndex, term: 6 as Term, kind: "command" as const, payload };
+    const bytes = bytesOf({ ...append7, entries: [entry] });
+    expect(() => readRaftMessage(new ByteReader(bytes))).toThrow("an entry of 16777217 bytes");
+  });
+
   test("a term of 2^53 - 1 is refused, so that no peer ends the terms", () => {
     const at = (value: number): Buffer =>
       new ByteWriter().byte(10).varint(1).varint(2).varint(value).finish();

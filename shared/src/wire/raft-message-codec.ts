@@ -12,6 +12,7 @@
 import { assert, unreachable } from "../assert.ts";
 import type { ByteReader } from "../bytes/byte-reader.ts";
 import type { ByteWriter } from "../bytes/byte-writer.ts";
+import { MAX_PAYLOAD_BYTES } from "../commit-log/log-format.ts";
 import type { LogIndex, ReplicaId, Term } from "../ids.ts";
 import {
   decodeGroupConfig,
@@ -148,7 +149,9 @@ function readAppend(reader: ByteReader, addressed: Addressed): RaftMessage {
     if (term < before) reader.fail(`an entry of term ${term} behind term ${before}`);
     index++;
     if (index > Number.MAX_SAFE_INTEGER) reader.fail("an entry passes the last index");
-    return { index: index as LogIndex, term, kind, payload: reader.bytes() };
+    const payload = reader.bytes();
+    if (payload.length > MAX_PAYLOAD_BYTES) reader.fail(`an entry of ${payload.length} bytes`);
+    return { index: index as LogIndex, term, kind, payload };
   });
   if (term > addressed.term) reader.fail(`a leader of term ${addressed.term} sends term ${term}`);
   return { kind: "append", ...addressed, prevIndex, prevTerm, commit, entries };
