@@ -19,14 +19,16 @@ export interface ServedBy {
 }
 
 export function writeServedBy(writer: ByteWriter, facts: ServedBy): ByteWriter {
-  return writer
-    .text(facts.server)
-    .flag(facts.role === "leader")
-    .varint(facts.tablet)
-    .varint(facts.generation)
-    // Rounded up, but not because the product of two decimals is seldom a whole number.
-    .varint(Math.ceil(Math.round(facts.staleness * 1e6) / 1e3))
-    .counter(facts.session);
+  return (
+    writer
+      .text(facts.server)
+      .flag(facts.role === "leader")
+      .varint(facts.tablet)
+      .varint(facts.generation)
+      // Rounded up, but not because the product of two decimals is seldom a whole number.
+      .varint(Math.ceil(Math.round(facts.staleness * 1e6) / 1e3))
+      .counter(facts.session)
+  );
 }
 
 /** Throws `MalformedFrameError`. */
