@@ -287,6 +287,27 @@ describe("rows:get", () => {
     expect(streamed.at(-1)).toMatchObject({ end: { rows: 1000 } });
   });
 
+  test("what a window leaves unread is read by the next, as JSON and as lines", async () => {
+    const keys = ["a", "z", "nobody", "z", "a"];
+    rest.operations.rowsOfOneRead = 2;
+    const answer = await get({ keys });
+    const streamed = (await get({ keys }, ndjson)).lines;
+    rest.operations.rowsOfOneRead = Number.POSITIVE_INFINITY;
+    expect((answer.json.rows as { key: string }[]).map(({ key }) => key)).toEqual(keys);
+    expect(streamed.map(({ key }) => key)).toEqual([...keys, undefined]);
+  });
+
+  test("a large row is rendered as a small one is", async () => {
+    const value = `"é${"x".repeat(200_000)}`;
+    await rest.call("PUT", "/v1/tables/t/rows/large", { columns: { "d:a": value, "d:b": "1" } });
+    for (const view of ["columns", "cells"]) {
+      const { key, ...row } = (await rest.call("GET", `/v1/tables/t/rows/large?view=${view}`)).json;
+      const answer = await get({ keys: ["large"], view });
+      expect(answer.json.rows).toEqual([{ key, found: true, ...row }]);
+    }
+    await rest.call("DELETE", "/v1/tables/t/rows/large");
+  });
+
   test("an unreadable row is a 207 with its error, not a missing row", async () => {
     rest.operations.failingKeys.set("z", { code: "NO_QUORUM", detail: "no majority" });
     const answer = await get({ keys: ["a", "z"] });

@@ -40,6 +40,8 @@ export class MemoryOperations {
     Promise.resolve();
   /** Rows that cannot be read or written among many, with what they fail with. */
   readonly failingKeys = new Map<string, DatabaseErrorBody>();
+  /** `readMany` answers so many keys at most, as if their rows were large. */
+  rowsOfOneRead = Number.POSITIVE_INFINITY;
   /** Every `writeMany` in order, as the keys that it carried. */
   readonly sentWrites: string[][] = [];
   readonly #tables = new Map<string, NamedTable>();
@@ -59,7 +61,7 @@ export class MemoryOperations {
     readMany: async (table, keys, projection, limits) => {
       await this.before("readMany", limits);
       const { data } = this.#table(table);
-      const results = keys.map((key) => {
+      const results = keys.slice(0, this.rowsOfOneRead).map((key) => {
         const error = this.failingKeys.get(rowKeyText(key));
         if (error !== undefined) return { kind: "failed" as const, error };
         return { kind: "read" as const, row: data.read(key, projection) };
