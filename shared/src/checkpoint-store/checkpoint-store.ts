@@ -70,9 +70,16 @@ export class StoreFailedError extends Error {
   override readonly name = "StoreFailedError";
 }
 
-/** A read met bytes that the store cannot decode: the replicas that hold the keys are suspect. */
+/** A read met bytes that the store cannot read or decode: the replicas that hold the keys are suspect. */
 export class StoreReadError extends Error {
   override readonly name = "StoreReadError";
+  /** The bytes themselves are wrong or gone; false: the disk failed, which may pass. */
+  readonly isDamage: boolean;
+
+  constructor(message: string, options: ErrorOptions & { readonly isDamage: boolean }) {
+    super(message, options);
+    this.isDamage = options.isDamage;
+  }
 }
 
 /** The call came after `close`. */

@@ -18,7 +18,7 @@ import type {
   StoreSnapshot,
 } from "./checkpoint-store.ts";
 import { listLevelLogs, noteDamage, prepareLevelDirectory } from "./level-directory.adapter.ts";
-import { codeOf, messageOf, readErrorOf } from "./level-handle.adapter.ts";
+import { isLevelDamage, messageOf, readErrorOf } from "./level-handle.adapter.ts";
 import type { LevelHandle } from "./level-handle.adapter.ts";
 import { LevelWalks } from "./level-walks.adapter.ts";
 import type { FlushProof } from "./proven-flush.ts";
@@ -82,7 +82,7 @@ async function openLevel({
     await level.open();
   } catch (error) {
     const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
-    if (codeOf(cause) === "LEVEL_CORRUPTION") {
+    if (isLevelDamage(cause)) {
       throw new StoreRefusedError(directory, messageOf(cause), cause);
     }
     throw cause;
@@ -121,7 +121,7 @@ class LevelEngine implements StoreEngine {
     try {
       await this.#level.batch([...batch], { sync: false });
     } catch (error) {
-      if (codeOf(error) === "LEVEL_CORRUPTION") {
+      if (isLevelDamage(error)) {
         // Without the note, the next start meets the damage as this one did.
         await noteDamage(this.#directory, messageOf(error)).catch(() => undefined);
       }

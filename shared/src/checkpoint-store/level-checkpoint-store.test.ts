@@ -1,5 +1,14 @@
 // What only the real store can show: its directory, its logs, its refusals.
-import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  cpSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
@@ -130,14 +139,14 @@ test("a store that cannot be opened now is not taken for a damaged one", async (
   await expect(noDirectory).rejects.toThrow(StoreFailedError);
 });
 
-describe("a damaged block of a table", () => {
+describe("a damaged table", () => {
   const everything = { start: Buffer.from("a"), end: Buffer.from("z"), reverse: false };
 
   const rowKey = (at: number): string => `row ${String(at).padStart(5, "0")}`;
 
   // Repetitions compress, and damage to a compressed block mostly shows when it is read. LevelDB puts
   // the first table on level 2, the next on 1, and then on 0, whose compaction reads level 1.
-  async function damageStore(): Promise<void> {
+  async function fillLevels(): Promise<void> {
     const filled = await open();
     const random = new SeededRandom(4);
     for (let round = 0; round < 3; round++) {
@@ -148,11 +157,22 @@ describe("a damaged block of a table", () => {
       await filled.checkpoint();
     }
     await closeStore();
+  }
+
+  async function damageBlocks(): Promise<void> {
+    await fillLevels();
     for (const table of filesLike(/\.ldb$/)) damageFile(table, 300);
   }
 
+  async function cutTables(): Promise<void> {
+    await fillLevels();
+    for (const table of filesLike(/\.ldb$/)) {
+      truncateSync(table, Math.floor(statSync(table).size / 2));
+    }
+  }
+
   test("fails the walk that reads to the end, and the close of one that stopped before", async () => {
-    await damageStore();
+    await damageBlocks();
     const damaged = await open();
     const whole = damaged.iterate(everything);
     const readToEnd = async (): Promise<void> => {
@@ -168,8 +188,19 @@ describe("a damaged block of a table", () => {
     await expect(page.close()).rejects.toThrow(StoreReadError);
   });
 
-  test("fails the store for good once a compaction meets it", async () => {
-    await damageStore();
+  test("that lost its end is damage, not a disk that fails", async () => {
+    await cutTables();
+    const damaged = await open();
+    const walk = damaged.iterate(everything);
+    await expect(walk.next(100, 1e6)).rejects.toMatchObject({ isDamage: true });
+    await walk.close();
+  });
+
+  test.each([
+    ["a damaged block", damageBlocks],
+    ["a table that lost its end", cutTables],
+  ])("fails the store for good once a compaction meets %s", async (_, damage) => {
+    await damage();
     const damaged = await open();
     const rewrite = async (): Promise<void> => {
       const random = new SeededRandom(2);

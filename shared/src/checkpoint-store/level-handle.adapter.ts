@@ -17,7 +17,18 @@ export function readErrorOf(error: unknown): unknown {
     return new StoreClosedError("the store or its iterator is closed", { cause: error });
   }
   if (code !== "LEVEL_CORRUPTION" && code !== "LEVEL_IO_ERROR") return error;
-  return new StoreReadError(`LevelDB cannot read: ${messageOf(error)}`, { cause: error });
+  const isDamage = isLevelDamage(error);
+  return new StoreReadError(`LevelDB cannot read: ${messageOf(error)}`, { isDamage, cause: error });
+}
+
+/** A table that is shorter than its manifest says, or is gone, is an error of reading a file to LevelDB. */
+const BROKEN_TABLE = /\.(ldb|sst): (Invalid argument|No such file or directory)$/;
+
+/** Whether the store's files are damaged, so that trying again would meet the same. */
+export function isLevelDamage(error: unknown): boolean {
+  const code = codeOf(error);
+  if (code === "LEVEL_CORRUPTION") return true;
+  return code === "LEVEL_IO_ERROR" && BROKEN_TABLE.test(messageOf(error));
 }
 
 export function codeOf(error: unknown): unknown {

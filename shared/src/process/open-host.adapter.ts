@@ -6,7 +6,7 @@
  *     goes on as one whose disk was wiped: under its name, with a new server id.
  */
 import type { CheckpointStore } from "../checkpoint-store/checkpoint-store.ts";
-import { StoreRefusedError } from "../checkpoint-store/checkpoint-store.ts";
+import { StoreReadError, StoreRefusedError } from "../checkpoint-store/checkpoint-store.ts";
 import { openLevelCheckpointStore } from "../checkpoint-store/level-checkpoint-store.adapter.ts";
 import { systemClock } from "../clock.ts";
 import { LogRefusedError } from "../commit-log/commit-log.ts";
@@ -64,6 +64,8 @@ export async function openHost<Machines extends StateMachineFactory>(
 }
 
 function isUnusableDisk(error: unknown): boolean {
+  // Of what the host itself keeps in the store: damage to the data of a replica is found later.
+  if (error instanceof StoreReadError) return error.isDamage;
   return (
     error instanceof StoreRefusedError ||
     error instanceof LogRefusedError ||
