@@ -17,6 +17,7 @@ export class CallTrack {
   readonly deadlineMs: number;
   readonly #limits: CallLimits;
   #attempts: Attempts;
+  #broken = 0;
 
   /** `deadlineMs`: at most that of the limits. `before`: attempts that an earlier track saw. */
   constructor(
@@ -46,6 +47,11 @@ export class CallTrack {
   /** An attempt may have arrived, or may yet arrive. */
   stray(): void {
     this.#attempts = "stray";
+  }
+
+  /** The connection broke behind an attempt. Gives how often that was so by now. */
+  broke(): number {
+    return ++this.#broken;
   }
 
   /** A write that this process gives up, with what is certain about its effect. */

@@ -26,6 +26,8 @@ export interface RoutingLimits {
   /** First and longest pause between two attempts; it doubles and is jittered. */
   readonly pauseMs: number;
   readonly pauseMaxMs: number;
+  /** A call whose servers went away so often while they had it is given up: it may be what ends them. */
+  readonly brokenAttempts: number;
   /** A write is tried for so long at most: afterwards the tablets forget its retry number. */
   readonly writeMs: number;
   /** A sequence of retry numbers ends when its lowest open number is so far behind. */
@@ -57,6 +59,7 @@ export const ROUTING_LIMITS: RoutingLimits = {
   watchMs: 60_000,
   pauseMs: 10,
   pauseMaxMs: 200,
+  brokenAttempts: 3,
   writeMs: 60_000,
   retrySpan: 10_000,
   retryTablets: 10_000,

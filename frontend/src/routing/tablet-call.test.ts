@@ -145,6 +145,28 @@ describe("a write takes effect once", () => {
   });
 });
 
+describe("a request during which servers crash", () => {
+  test("is given up before it has crashed them again and again", async () => {
+    const { harness, tablets } = cluster({ servers: 5 });
+    await harness.write("t", "a");
+    tablets.poison = (call) => call.kind === "write" || call.kind === "scan";
+    const before = tablets.received.length;
+    const error = await errorOf(harness.write("t", "a", 60_000));
+    expect(error).toMatchObject({ code: "UNAVAILABLE", applied: "unknown" });
+    const writes = tablets.received.slice(before).filter(({ call }) => call.kind === "write");
+    expect(writes).toHaveLength(3);
+  });
+
+  test("is tried again when it was another's fault", async () => {
+    const { harness, tablets } = cluster();
+    await harness.write("t", "a");
+    let crashes = 0;
+    tablets.poison = (call) => call.kind === "write" && ++crashes <= 2;
+    expect((await harness.write("t", "b")).result.createdRow).toBe(true);
+    expect(tablets.effects.map(({ key }) => key)).toEqual(["a", "b"]);
+  });
+});
+
 describe("what a failed write says of its effect", () => {
   test("unknown, when the deadline passes behind a call that was sent", async () => {
     const { harness, tablets } = cluster();

@@ -13,6 +13,8 @@
  * Q3. A leader that is silent for `suspectAfterMs` is suspected: the other replicas are asked, and when
  *     they follow another one, or none, its open attempts are made again there. So a frozen server
  *     delays its tablets by an election, not until its connections break.
+ * Q4. A call that `brokenAttempts` servers had when their connections broke is given up: a request that
+ *     crashes its server must not go on to crash the other replicas again and again.
  */
 import { must, unreachable } from "@stele/shared/assert.ts";
 import { MalformedFrameError } from "@stele/shared/bytes/malformed-frame-error.ts";
@@ -59,6 +61,7 @@ interface Attempt {
 /** Hints followed at once; with more of them, the replicas contradict each other. */
 const HOPS_MAX = 3;
 const NO_NEWS_PAUSE_MS = 50;
+const RETRY_AFTER_MS = 1_000;
 
 export class TabletCalls {
   readonly #parts: TabletCallsParts;
@@ -185,7 +188,12 @@ export class TabletCalls {
     failure: ChannelFailure,
     track: CallTrack,
   ): void {
-    if (failure.sent === "maybe") track.stray();
+    if (failure.sent === "maybe") {
+      track.stray();
+      const isBroken = failure.reason === "broken" && !this.#stopped;
+      if (isBroken && track.broke() >= this.#parts.limits.brokenAttempts)
+        throw lostTooOften(tablet);
+    }
     switch (failure.reason) {
       case "deadline":
         throw deadlinePassed(`tablet ${tablet.tabletId}`);
@@ -338,6 +346,15 @@ function decodedOrNull(payload: Buffer): RowReply | null {
     if (error instanceof MalformedFrameError) return null;
     throw error;
   }
+}
+
+function lostTooOften({ tabletId }: MappedTablet): DatabaseError {
+  return new DatabaseError({
+    code: "UNAVAILABLE",
+    detail: `Again and again the connection to tablet ${tabletId} broke while the call was there.`,
+    hint: "See the logs of its tablet servers for crashes before you send the request again.",
+    retryAfterMs: RETRY_AFTER_MS,
+  });
 }
 
 function givenUp(): DatabaseError {

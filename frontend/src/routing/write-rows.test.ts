@@ -57,7 +57,7 @@ describe("many writes", () => {
       fc.array(disturbance, { maxLength: 12 }),
       fc.nat({ max: 1000 }),
       async (keys, disturbances, seed) => {
-        const harness = new RoutingHarness({ seed, limits: { callWrites: 7 } });
+        const harness = new RoutingHarness({ seed, limits: { callWrites: 7, brokenAttempts: 20 } });
         const { clock, tablets } = harness;
         const table = tablets.createTable("t", ["i"]);
         for (const { atMs, kind, key: at } of disturbances) {
@@ -83,7 +83,12 @@ describe("many writes", () => {
         for (const tablet of table.tablets) expectNoneOpen(harness, tablet);
       },
     );
-    await fc.assert(property, { numRuns: 60 });
+    // The map may change between the look-ups of one operation, and a row's tablet with it.
+    const between = { atMs: 1, kind: "split" as const, key: 9 };
+    const examples: [string[], (typeof between)[], number][] = [
+      [["j", "a", "j", "a"], [between], 0],
+    ];
+    await fc.assert(property, { numRuns: 60, examples });
   });
 
   test("carry each its own refusal", async () => {

@@ -1,8 +1,8 @@
 /**
  * Writes of many rows, grouped by tablet.
  *
- * W1. A tablet gets one call at a time from one `writeMany`, in the order given, so that the writes of a
- *     row stay in order; different tablets are written at the same time.
+ * W1. The writes of a row stay in order: they go in one lane, which is those of one tablet, and a lane has
+ *     one call under way at a time. The lanes of different tablets are written at the same time.
  * W2. When a call to a tablet fails as a whole, the writes behind it are not sent: one of the same row
  *     must not overtake one whose effect is unknown.
  * W3. The numbers of one call's writes are of one sequence. Writes that came from different tablets, after a
@@ -13,6 +13,7 @@ import { DatabaseError } from "@stele/shared/errors.ts";
 import type { DatabaseErrorBody } from "@stele/shared/errors.ts";
 import { version } from "@stele/shared/ids.ts";
 import type { RowWrite, WriteOutcome } from "@stele/shared/row-operations.ts";
+import { rowKeyText } from "@stele/shared/row-key.ts";
 import { rowWriteEstimate } from "@stele/shared/wire/row-write-codec.ts";
 import type { CallLimits, RowOperations } from "../operations.ts";
 import { CallTrack } from "./call-track.ts";
@@ -76,26 +77,36 @@ class ManyWrites {
     await inParallel([...lanes], parallelTablets, ([tablet, own]) => this.#writeLane(tablet, own));
   }
 
-  /** By tablet, in the order given (W1). */
+  /** By tablet, in the order given (W1). A row keeps its lane when the map changes in between. */
   async #lanes(places: readonly number[]): Promise<ReadonlyMap<MappedTablet, number[]>> {
     const lanes = new Map<MappedTablet, number[]>();
+    const laneOfRow = new Map<string, number[] | DatabaseErrorBody>();
     for (const place of places) {
       const { key } = this.#writeAt(place).write;
-      try {
-        const located = this.#routing.locator.locate(this.#table, key, this.#deadlineMs);
-        const tablet = located instanceof Promise ? await located : located;
-        const lane = lanes.get(tablet);
-        if (lane === undefined) lanes.set(tablet, [place]);
-        else lane.push(place);
-      } catch (error) {
-        const body = expectedError(error);
-        if (body.code === "TABLE_NOT_FOUND" && !this.#somethingWasSent) {
-          throw new DatabaseError({ ...body, applied: "no" }, error);
-        }
-        this.#fail([place], (track) => track.failedHere(body));
+      const row = rowKeyText(key);
+      let lane = laneOfRow.get(row);
+      if (lane === undefined) {
+        const located = this.#locate(key);
+        const found = located instanceof Promise ? await located : located;
+        lane = "code" in found ? found : laneAt(lanes, found);
+        laneOfRow.set(row, lane);
       }
+      if ("code" in lane) {
+        const error = lane;
+        this.#fail([place], (track) => track.failedHere(error));
+      } else lane.push(place);
     }
     return lanes;
+  }
+
+  #locate(key: Buffer): MappedTablet | Promise<MappedTablet | DatabaseErrorBody> {
+    const located = this.#routing.locator.locate(this.#table, key, this.#deadlineMs);
+    if (!(located instanceof Promise)) return located;
+    return located.catch((error: unknown) => {
+      const body = expectedError(error);
+      if (body.code !== "TABLE_NOT_FOUND" || this.#somethingWasSent) return body;
+      throw new DatabaseError({ ...body, applied: "no" }, error);
+    });
   }
 
   /** One tablet's writes, call after call. */
@@ -214,4 +225,10 @@ class ManyWrites {
   #writeAt(place: number): RoutedWrite {
     return must(this.#writes[place], "a write at its place");
   }
+}
+
+function laneAt(lanes: Map<MappedTablet, number[]>, tablet: MappedTablet): number[] {
+  let lane = lanes.get(tablet);
+  if (lane === undefined) lanes.set(tablet, (lane = []));
+  return lane;
 }

@@ -79,6 +79,8 @@ export class FakeTablets {
   /** Writes that took effect, in order. */
   readonly effects: { readonly key: string; readonly write: RowWrite }[] = [];
   readonly fates: Fate[] = [];
+  /** Calls that make a server crash. */
+  poison: ((call: RowCall) => boolean) | null = null;
   /** So many results a tablet keeps for retries; it refuses more. */
   keptMax = 100_000;
   /** `following`: there is no leader, but followers answer. */
@@ -145,6 +147,19 @@ export class FakeTablets {
   drop(table: FakeTable): void {
     table.dropped = true;
     if (this.tables.get(table.name) === table) this.tables.delete(table.name);
+  }
+
+  /** The server is back after a while; others lead its tablets. */
+  crash(crashing: ServerId, awayMs: number): void {
+    this.states.set(crashing, "down");
+    this.#clock.after(awayMs, () => this.states.set(crashing, "up"));
+    for (const { tablets } of this.tables.values()) {
+      for (const tablet of tablets) {
+        if (tablet.leader !== crashing) continue;
+        const living = tablet.servers.filter((each) => this.states.get(each) === "up");
+        tablet.leader = living[0] ?? null;
+      }
+    }
   }
 
   put(table: FakeTable, key: string): void {
@@ -229,6 +244,10 @@ export class FakeTablets {
         if (state === "frozen" || fate === "hung") return;
         const call = decodeRowCall(Buffer.from(payload));
         this.received.push({ server: to, call });
+        if (this.poison?.(call) === true) {
+          this.crash(to, 500);
+          return fail("broken", "maybe");
+        }
         const scripted = typeof fate === "function" ? fate(call) : null;
         const reply = typeof fate === "object" ? fate : (scripted ?? this.serve(to, call));
         clock.after(this.latencyMs(to), () => {
