@@ -109,8 +109,9 @@ export class RowReads {
 
   /** One slice after the other, until the answer has all rows or no room for more. */
   #readOn(served: Served<ReadCall>, reads: PointReads, servedBy: () => ServedBy): void {
-    this.#parts.loader.want(
-      reads.nextKeys(served.tablet.state),
+    const { loader } = this.#parts;
+    loader.want(
+      reads.nextKeys(served.tablet.state, loader.sliceKeys),
       (records) => {
         const isComplete = this.#guarded(served, () => reads.add(records));
         if (isComplete === true) this.#give(served, reads.reply(servedBy()));

@@ -42,6 +42,11 @@ export class RowLoader {
     this.#failed = failed;
   }
 
+  /** So many keys are read together now; few when the records read last were large. */
+  get sliceKeys(): number {
+    return this.#sliceKeys;
+  }
+
   /** Calls `loaded` with the values in the order of `keys`, or `unreadable`. */
   want(keys: readonly Buffer[], loaded: Wanted["loaded"], unreadable: Wanted["unreadable"]): void {
     this.#wanted.push({ keys, loaded, unreadable });

@@ -50,10 +50,10 @@ export class PointReads {
     this.#rows = new ProjectedRows(projection);
   }
 
-  /** Store keys of the next slice, which `add` takes the records of. */
-  nextKeys(state: TabletState): Buffer[] {
+  /** Store keys of the next slice, `most` at most, which `add` takes the records of. */
+  nextKeys(state: TabletState, most: number): Buffer[] {
     return this.#keys
-      .slice(this.#read, this.#read + this.#sliceKeys)
+      .slice(this.#read, this.#read + Math.min(most, this.#sliceKeys))
       .map((key) => rowStoreKey(spaceOf(state, key), key));
   }
 
