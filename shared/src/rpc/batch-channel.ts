@@ -302,8 +302,7 @@ export class BatchChannel implements CallChannel {
       const held = this.#gatheredBytes;
       if (held > 0 && held + replyBytes > this.#limits.replyBytes) {
         const detail = `${held} bytes of large replies are on their way`;
-        this.#fail(call, new ChannelFailure("overloaded", "maybe", detail));
-        return;
+        return this.#fail(call, new ChannelFailure("overloaded", "maybe", detail));
       }
       call.gathered = new GatheredReply(replyBytes);
       this.#gatheredBytes += replyBytes;
