@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { DatabaseError } from "@stele/shared/errors.ts";
 import { entryOf, server } from "./testing/fake-tablets.ts";
 import type { FakeTablet } from "./testing/fake-tablets.ts";
-import { EVERYTHING, RoutingHarness } from "./testing/routing-harness.ts";
+import { EVERYTHING, RoutingHarness, writeOf } from "./testing/routing-harness.ts";
 
 async function codeOf(promise: Promise<unknown>): Promise<string> {
   const error = await promise.catch((reason: unknown) => reason);
@@ -100,5 +100,90 @@ describe("the tablet of a key", () => {
     expect(harness.clock.monotonicMs() - startMs).toBe(500);
     harness.tablets.silence = "No master answers (m1: refused).";
     expect(await codeOf(harness.read("t", "a", 500))).toBe("UNAVAILABLE");
+  });
+});
+
+describe("two front-ends", () => {
+  /** Of one cluster, with a table that none of them knows yet. */
+  function two(splitKeys: readonly string[] = []) {
+    const one = new RoutingHarness({ servers: 6 });
+    const other = new RoutingHarness({ seed: 2, beside: one });
+    const { tablets } = one;
+    return { one, other, tablets, table: tablets.createTable("t", splitKeys) };
+  }
+
+  /** How long it takes, milliseconds. */
+  async function passed(harness: RoutingHarness, promise: () => Promise<unknown>): Promise<number> {
+    const startMs = harness.clock.monotonicMs();
+    await promise();
+    return harness.clock.monotonicMs() - startMs;
+  }
+
+  test("see a table that the other dropped and made again, though its old tablets still answer", async () => {
+    const { one, other, tablets, table } = two(["m"]);
+    await one.write("t", "a");
+    await other.write("t", "a");
+    await other.write("t", "z");
+    tablets.drop(table);
+    const next = tablets.createTable("t", ["c", "q"]);
+    await one.write("t", "b");
+    expect(await passed(other, () => other.write("t", "a"))).toBeLessThan(20);
+    expect(await passed(other, () => other.write("t", "z"))).toBeLessThan(20);
+    expect([...next.rows.keys()]).toEqual(["b", "a", "z"]);
+    expect([...table.rows.keys()]).toEqual(["a", "z"]);
+  });
+
+  test("see it when no server has the old tablets any more", async () => {
+    const { one, other, tablets, table } = two(["m"]);
+    await other.write("t", "a");
+    await other.write("t", "z");
+    tablets.drop(table);
+    for (const tablet of table.tablets) tablet.servers = [];
+    const next = tablets.createTable("t", []);
+    await one.write("t", "b");
+    expect(await passed(other, () => other.write("t", "a"))).toBeLessThan(100);
+    expect((await other.read("t", "z")).row).toBeNull();
+    expect([...next.rows.keys()]).toEqual(["b", "a"]);
+  });
+
+  test("know that a table is gone on the next call, whichever way its servers say so", async () => {
+    const { one, other, tablets, table } = two();
+    await other.write("t", "a");
+    tablets.drop(table);
+    for (const tablet of table.tablets) tablet.servers = [];
+    expect(await codeOf(one.read("t", "a"))).toBe("TABLE_NOT_FOUND");
+    expect(await passed(other, async () => codeOf(other.read("t", "a")))).toBeLessThan(100);
+    expect(await codeOf(other.write("t", "a"))).toBe("TABLE_NOT_FOUND");
+  });
+
+  test("one of which started while tablets moved and split converge as soon as a master knows", async () => {
+    const { one, other, tablets, table } = two(["m"]);
+    await one.write("t", "a");
+    const [left] = table.tablets as [FakeTablet];
+    const schema = { tableId: table.tableId, schemaVersion: 1, families: [] };
+    tablets.staleReply = { kind: "found", schema, entries: table.tablets.map(entryOf) };
+    left.servers = [server(4), server(5), server(6)];
+    left.leader = server(5);
+    left.configIndex = 9;
+    const right = tablets.split(left, Buffer.from("f"));
+    right.servers = [server(1), server(2), server(6)];
+    right.leader = server(6);
+    const writing = [one, other].flatMap((each) =>
+      ["b", "g", "z"].map((key) => each.rows.write("t", writeOf(key), each.limits())),
+    );
+    other.clock.after(700, () => (tablets.staleReply = null));
+    const results = await other.settled(Promise.all(writing));
+    expect(results.map(({ servedBy }) => servedBy.server)).toEqual([
+      "ts5",
+      "ts6",
+      "ts2",
+      "ts5",
+      "ts6",
+      "ts2",
+    ]);
+    for (const each of [one, other]) {
+      expect(await passed(each, () => each.write("t", "g"))).toBeLessThan(5);
+      expect(each.cache.tabletsOf("t")).toHaveLength(3);
+    }
   });
 });

@@ -37,12 +37,14 @@ export class RoutingHarness {
       readonly seed?: number;
       readonly servers?: number;
       readonly limits?: Partial<RoutingLimits>;
+      /** Another front-end of the same cluster. */
+      readonly beside?: RoutingHarness;
     } = {},
   ) {
     const random = new SeededRandom(options.seed ?? 1);
-    const clock = new SimulatedClock(random, nextMacrotask);
+    const clock = options.beside?.clock ?? new SimulatedClock(random, nextMacrotask);
     const limits = { ...ROUTING_LIMITS, ...options.limits };
-    const tablets = new FakeTablets(clock, random, options.servers ?? 3);
+    const tablets = options.beside?.tablets ?? new FakeTablets(clock, random, options.servers ?? 3);
     const cache = new TabletMapCache(limits);
     const servers = new ServerDirectory();
     const masters = tablets as unknown as Pick<MasterClient, "call" | "silence">;
