@@ -42,7 +42,7 @@ const registerOperation = fc
 describe("the search agrees with trying every order", () => {
   test("of a register's operations", () => {
     const verdicts = { linearizable: 0, violation: 0, undecided: 0 };
-    const history = fc.array(registerOperation, { maxLength: 7 });
+    const history = fc.array(registerOperation, { minLength: 3, maxLength: 6 });
     fc.assert(
       fc.property(history, (operations) => {
         const { kind } = checkHistory(registerModel, operations, limits);
@@ -51,7 +51,7 @@ describe("the search agrees with trying every order", () => {
         expect(kind).toBe(expected ? "linearizable" : "violation");
         verdicts[kind]++;
       }),
-      { numRuns: 2000 },
+      { numRuns: 5000 },
     );
     expect(Math.min(verdicts.linearizable, verdicts.violation)).toBeGreaterThan(100);
   });

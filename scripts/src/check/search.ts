@@ -38,8 +38,9 @@ interface Choice<State> {
 interface Frame<State> {
   readonly choices: readonly Choice<State>[];
   taken: number;
-  /** What led here; null: the beginning. */
+  /** What led here, and from where; null: the beginning. */
   readonly placed: number | null;
+  readonly parent: Frame<State> | null;
 }
 
 /** What an entry of a set or map of short strings costs, its header included. */
@@ -54,9 +55,9 @@ export class Search<State extends NonNullable<unknown>, Input, Output> {
   readonly #constraints: OrderConstraints;
   readonly #seen = new Set<string>();
   readonly #stateNumbers = new Map<string, number>();
-  readonly #stack: Frame<State>[] = [];
   readonly #memoryBytes: number;
-  #furthest: Furthest = { placed: [], stuck: [] };
+  #frame: Frame<State>;
+  #furthest: { readonly frame: Frame<State>; readonly stuck: readonly number[] } | null = null;
   #furthestKnown = -1;
   #usedBytes = 0;
   #end: SearchEnd | null = null;
@@ -83,7 +84,8 @@ export class Search<State extends NonNullable<unknown>, Input, Output> {
     this.#set = new PlacedSet(this.operations.map(({ outcome }) => outcome === null));
     this.#constraints = new OrderConstraints(this.operations, pairs);
     const initial = model.initial();
-    this.#stack.push(this.#frame(null, initial, this.#stateNumber(initial)));
+    const choices = this.#choices(initial, this.#stateNumber(initial));
+    this.#frame = { choices, taken: 0, placed: null, parent: null };
     if (this.#set.isComplete) this.#end = { kind: "linearizable" };
   }
 
@@ -99,7 +101,7 @@ export class Search<State extends NonNullable<unknown>, Input, Output> {
   }
 
   #step(): void {
-    const frame = must(this.#stack.at(-1), "a search under way has a frame");
+    const frame = this.#frame;
     const choice = frame.choices[frame.taken++];
     if (choice === undefined) {
       this.#leave(frame);
@@ -119,30 +121,32 @@ export class Search<State extends NonNullable<unknown>, Input, Output> {
     this.#seen.add(name);
     this.#remember(name);
     this.#events.lift(operation);
-    this.#stack.push(this.#frame(operation, state, stateNumber));
+    const choices = this.#choices(state, stateNumber);
+    this.#frame = { choices, taken: 0, placed: operation, parent: frame };
   }
 
   /** Back out of a frame whose choices all failed. */
   #leave(frame: Frame<State>): void {
-    this.#noteFurthest();
-    this.#stack.pop();
-    if (frame.placed === null) {
-      this.#end = { kind: "violation", furthest: this.#furthest };
+    if (this.#set.knownPlaced > this.#furthestKnown) {
+      this.#furthestKnown = this.#set.knownPlaced;
+      this.#furthest = { frame, stuck: this.#events.candidates() };
+    }
+    if (frame.parent === null || frame.placed === null) {
+      this.#end = { kind: "violation", furthest: this.#furthestOrder() };
       return;
     }
+    this.#frame = frame.parent;
     this.#events.putBack(frame.placed);
     this.#set.remove(frame.placed);
   }
 
-  #noteFurthest(): void {
-    if (this.#set.knownPlaced <= this.#furthestKnown) return;
-    this.#furthestKnown = this.#set.knownPlaced;
-    const placed = this.#stack.flatMap((frame) => (frame.placed === null ? [] : [frame.placed]));
-    this.#furthest = { placed, stuck: this.#events.candidates() };
-  }
-
-  #frame(placed: number | null, state: State, stateNumber: number): Frame<State> {
-    return { choices: this.#choices(state, stateNumber), taken: 0, placed };
+  #furthestOrder(): Furthest {
+    const { frame, stuck } = must(this.#furthest, "a search that failed has left a frame");
+    const placed: number[] = [];
+    for (let at: Frame<State> | null = frame; at !== null; at = at.parent) {
+      if (at.placed !== null) placed.push(at.placed);
+    }
+    return { placed: placed.reverse(), stuck };
   }
 
   #choices(state: State, stateNumber: number): Choice<State>[] {

@@ -1,6 +1,7 @@
 // The tree of commands: names, options, help. Light to load; actions are imported when they run.
 import { Command, Option } from "commander";
 import { addBulkCommands } from "./bulk-commands.ts";
+import { addCheckCommand } from "./check-command.ts";
 import { addClusterCommands } from "./cluster-commands.ts";
 import type { CliContext } from "./context.ts";
 import { parseDuration } from "./option-values.ts";
@@ -67,6 +68,7 @@ export function buildProgram({ context, version, serverFlags }: ProgramParts): P
   addRowCommands(program, run);
   addBulkCommands(program, run);
   addClusterCommands(program, run);
+  addCheckCommand(program, run);
   return { command: program, exitCode: () => exitCode };
 }
 

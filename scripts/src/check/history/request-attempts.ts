@@ -6,8 +6,8 @@
  *     contradict each other.
  * A2. An attempt that was refused saw the row itself, so it is an operation of its own; a request that has
  *     taken effect is never refused, so it is not placed behind the effect.
- * A3. Only what changes a row is remembered by the servers. Deletes that are answered again may have been
- *     evaluated again, and are taken as of unknown effect.
+ * A3. Only what changes a row is remembered by the servers. A delete that found nothing may be evaluated
+ *     again by any other attempt, however late, so those stay as operations of unknown effect.
  */
 import { sameColumns } from "./row-operation.ts";
 import type {
@@ -63,15 +63,15 @@ function mergeDone(attempts: readonly OneRowOperation[]): {
     .filter(({ outcome }) => outcome !== null)
     .toSorted((a, b) => returnOf(a) - returnOf(b));
   const first = { ...((answered[0] ?? attempts[0]) as OneRowOperation), call };
-  const again = answered.slice(1);
+  const others = attempts.filter((attempt) => attempt !== (answered[0] ?? attempts[0]));
   if (attempts.some(({ operation }) => !isSame(operation, first.operation))) {
     return { operations: [first], contradiction: "was accepted for two different operations" };
   }
   if (onlyDeletes(first.operation as WriteOperation)) {
-    const open = again.map((attempt) => ({ ...attempt, outcome: null }));
+    const open = others.map((attempt) => ({ ...attempt, outcome: null }));
     return { operations: [first, ...open], contradiction: null };
   }
-  const agrees = again.every((attempt) => agree(writtenBy(first), writtenBy(attempt)));
+  const agrees = answered.every((attempt) => agree(writtenBy(first), writtenBy(attempt)));
   return { operations: [first], contradiction: agrees ? null : "was answered differently twice" };
 }
 

@@ -4,7 +4,7 @@
  *
  * V1. A read shows a version below that of a write acknowledged before the read began.
  * V2. A read shows no row, although a write was acknowledged before it began and every delete (or whatever
- *     else might have removed the row) was acknowledged before that write began.
+ *     else might have removed the row) was acknowledged before the first attempt of that write began.
  * V3. A counter shows more than all increments that were called before the answer.
  */
 import type { OneRowOperation, RecordedOperation } from "../history/row-operation.ts";
@@ -28,9 +28,17 @@ function showsOlderState(row: readonly OneRowOperation[]): boolean {
       const { version } = outcome.output;
       if (version === null) return false;
       if (shown !== null) return shown.version < version;
-      return deletes.every((other) => (other.outcome?.at ?? Infinity) < write.call);
+      const firstCall = Math.min(...attemptsOf(write, row).map(({ call }) => call));
+      return deletes.every((other) => (other.outcome?.at ?? Infinity) < firstCall);
     });
   });
+}
+
+function attemptsOf(
+  write: OneRowOperation,
+  row: readonly OneRowOperation[],
+): readonly OneRowOperation[] {
+  return write.request === null ? [write] : row.filter(({ request }) => request === write.request);
 }
 
 function mayDelete({ operation }: OneRowOperation): boolean {

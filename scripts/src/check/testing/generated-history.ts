@@ -31,7 +31,17 @@ export interface HistoryShape {
   readonly fault: Fault | null;
 }
 
-/** One operation on its way: to be evaluated in `steps`, one after another. */
+export const CLEAN: HistoryShape = {
+  seed: 1,
+  keys: 10,
+  clients: 5,
+  operations: 200,
+  unknownsPerKey: 3,
+  mix: "everything",
+  fault: null,
+};
+
+/** One operation on its way. */
 interface Sent {
   readonly operation: RowOperation;
   readonly request: string | null;
@@ -39,7 +49,7 @@ interface Sent {
   outcome: RowOutcome | null;
 }
 
-/** What one client has under way: operations of one call, in order. */
+/** What one client has under way: operations of one call, evaluated one after another. */
 interface Call {
   readonly sent: readonly Sent[];
   evaluated: number;

@@ -1,0 +1,35 @@
+// `stele check`: judges a recorded history. Speaks to no server.
+import { Option } from "commander";
+import type { Command } from "commander";
+import { examples } from "./examples.ts";
+import { parseDuration } from "./option-values.ts";
+import type { ActionRunner } from "./program.ts";
+
+export const historyFormats = ["stele", "porcupine-etcd", "porcupine-kv"] as const;
+
+export function addCheckCommand(program: Command, run: ActionRunner): void {
+  const check = program
+    .command("check <history>")
+    .summary("check a recorded history for linearizability")
+    .description(
+      "Checks whether what clients saw can have happened in one order that keeps to real time, and " +
+        "whether scans showed every row they had to. - is standard input. docs/TESTING.md " +
+        '("Histories") describes the file.\n\n' +
+        "Exit codes: 0 linearizable; 1 violation, which is explained; 6 undecided within the " +
+        "budget or in memory, which is no pass; 2 not a history.",
+    )
+    .addOption(
+      new Option("--format <format>", "what the file is").choices(historyFormats).default("stele"),
+    )
+    .addOption(
+      new Option("--budget <duration>", "how long the search may take")
+        .argParser(parseDuration)
+        .default(60_000, "60s"),
+    );
+  examples(check, [
+    ["stele check history.ndjson", "a history recorded by a test"],
+    ["stele check etcd_001.log --format porcupine-etcd", "a log of Jepsen's register test"],
+    ["stele check - --budget 5m < history.ndjson", "standard input, with more time"],
+  ]);
+  check.action(run(() => import("./actions/check.ts"), "checkRecorded"));
+}
