@@ -7,8 +7,9 @@
  * S2. After `leaderlessMs` those that wait fail with 503 NO_QUORUM, and later ones after one more round of
  *     questions: at once, unless a server is silent. The search goes on for `watchMs` after the last call,
  *     so that the tablet is served again as soon as it can be.
- * S4. A majority of replicas that answer again has the time of an election to find a leader.
- * S3. A replica that is merely named as leader is believed when it has not been heard: it may be slow.
+ * S3. A majority of replicas that answer again has the time of an election to find a leader.
+ * S4. A replica that is merely named as leader is believed when it has not been heard: it may be slow
+ *     (`slowLeader`).
  */
 import type { CancelTimer, Clock } from "@stele/shared/clock.ts";
 import { DatabaseError } from "@stele/shared/errors.ts";
@@ -16,15 +17,15 @@ import type { ServerId } from "@stele/shared/ids.ts";
 import type { Random } from "@stele/shared/random.ts";
 import type { CallTrack } from "./call-track.ts";
 import type { MappedTablet } from "./mapped-tablet.ts";
-import { Pauses } from "./pause.ts";
-import { askReplicas } from "./replica-round.ts";
+import { Pauses } from "./pauses.ts";
+import { askReplicas, slowLeader } from "./replica-round.ts";
 import type { ReplicaAnswer, ReplicaAnswers } from "./replica-round.ts";
 import type { RoutingLimits } from "./routing-limits.ts";
 import type { ServerDirectory } from "./server-directory.ts";
 import type { ServerCalls } from "./tablet-channels.ts";
 import type { TabletLocator } from "./tablet-locator.ts";
 import type { TabletMapCache } from "./tablet-map-cache.ts";
-import { deadlinePassed } from "./wait-until.ts";
+import { deadlinePassed } from "./before-deadline.ts";
 
 export interface LeaderSearchParts {
   readonly clock: Clock;
@@ -190,7 +191,7 @@ export class LeaderSearch {
     });
   }
 
-  /** S2, S4. */
+  /** S2, S3. */
   #giveVerdict(answers: ReplicaAnswers): void {
     const { clock, limits } = this.#parts;
     const nowMs = clock.monotonicMs();
@@ -263,16 +264,6 @@ export class LeaderSearch {
     }
     this.#waiting.clear();
   }
-}
-
-/** S3: named by another replica, and silent without having refused. */
-export function slowLeader(answers: ReplicaAnswers): ServerId | null {
-  for (const answer of answers.values()) {
-    if (answer.kind !== "follows" || answer.leader === null) continue;
-    const own = answers.get(answer.leader);
-    if (own === undefined || (own.kind === "silent" && own.why === null)) return answer.leader;
-  }
-  return null;
 }
 
 function wordsOf(answer: ReplicaAnswer, nameOf: (server: ServerId) => string): string {

@@ -14,7 +14,7 @@ import type { Random } from "@stele/shared/random.ts";
 import { ChannelFailure } from "@stele/shared/rpc/channel-contract.ts";
 import type { CallOptions } from "@stele/shared/rpc/rpc-client.ts";
 import type { RequestOf, ResponseOf, RpcRoute } from "@stele/shared/rpc/rpc-route.ts";
-import { Pauses } from "./pause.ts";
+import { Pauses } from "./pauses.ts";
 
 const RETRY_AFTER_MS = 1_000;
 

@@ -90,6 +90,16 @@ export function askReplicas(
   });
 }
 
+/** Who probably leads and is slow: named by another replica, and silent without having refused. */
+export function slowLeader(answers: ReplicaAnswers): ServerId | null {
+  for (const answer of answers.values()) {
+    if (answer.kind !== "follows" || answer.leader === null) continue;
+    const own = answers.get(answer.leader);
+    if (own === undefined || (own.kind === "silent" && own.why === null)) return answer.leader;
+  }
+  return null;
+}
+
 function answerOf(payload: Buffer): ReplicaAnswer {
   try {
     const reply = decodeRowReply(payload);

@@ -10,7 +10,7 @@ import type { CallTrack } from "./call-track.ts";
 import type { MappedTablet } from "./mapped-tablet.ts";
 import type { RetryNumbers } from "./retry-numbers.ts";
 import type { RoutingLimits } from "./routing-limits.ts";
-import type { CallOutcome, TabletCalls } from "./tablet-call.ts";
+import type { CallOutcome, TabletCalls } from "./tablet-calls.ts";
 import type { TabletLocator } from "./tablet-locator.ts";
 
 export interface RowRouting {

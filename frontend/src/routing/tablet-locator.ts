@@ -19,7 +19,7 @@ import type { MappedTablet, TabletFacts } from "./mapped-tablet.ts";
 import type { MasterCall, MasterClient } from "./master-client.ts";
 import type { ServerDirectory } from "./server-directory.ts";
 import type { TabletMapCache } from "./tablet-map-cache.ts";
-import { beforeDeadline } from "./wait-until.ts";
+import { beforeDeadline } from "./before-deadline.ts";
 
 export interface TabletLocatorParts {
   readonly clock: Clock;

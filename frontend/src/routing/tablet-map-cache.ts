@@ -1,6 +1,6 @@
 /**
  * The part of the tablet map that this front-end has used lately: for each table name, its tablets in
- * key order. It only stores; `tablet-locator.ts` asks the masters, `tablet-call.ts` hears the tablets.
+ * key order. It only stores; `tablet-locator.ts` asks the masters, `tablet-calls.ts` hears the tablets.
  *
  * M1. The tablets of a table do not overlap; where nothing is known there is a gap.
  * M2. News never goes back: a fact about a tablet is taken only if its (generation, configIndex) is not

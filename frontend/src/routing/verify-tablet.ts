@@ -9,7 +9,7 @@ import type { VerifyView } from "@stele/shared/wire/admin-views.ts";
 import { verifyRoute } from "@stele/shared/wire/verify-call.ts";
 import type { CallLimits } from "../operations.ts";
 import type { MasterCall, MasterClient, RpcCalls } from "./master-client.ts";
-import { Pauses } from "./pause.ts";
+import { Pauses } from "./pauses.ts";
 
 const ATTEMPT_MS = 5_000;
 const PAUSES = { pauseMs: 50, pauseMaxMs: 500 };

@@ -2,7 +2,7 @@
  * What routing costs a warm call, beside the codecs and the channel: one tablet, a channel that answers
  * in the next microtask with a reply encoded before.
  *
- *   node frontend/src/routing/tablet-call.bench.ts [seconds]
+ *   node frontend/src/routing/tablet-calls.bench.ts [seconds]
  */
 import { systemClock } from "@stele/shared/clock.ts";
 import { logIndex, replicaId, tableId, tabletId, version } from "@stele/shared/ids.ts";
@@ -11,11 +11,11 @@ import { systemRandom } from "@stele/shared/random.ts";
 import { encodeRowCall } from "@stele/shared/wire/row-calls.ts";
 import { decodeRowReply, encodeRowReply } from "@stele/shared/wire/row-replies.ts";
 import { RetryNumbers } from "./retry-numbers.ts";
-import { routedRows } from "./routed-rows.ts";
+import { routedRows } from "./row-operations.ts";
 import { ROUTING_LIMITS } from "./routing-limits.ts";
 import { routingMetrics } from "./routing-metrics.ts";
 import { ServerDirectory } from "./server-directory.ts";
-import { TabletCalls } from "./tablet-call.ts";
+import { TabletCalls } from "./tablet-calls.ts";
 import { TabletLocator } from "./tablet-locator.ts";
 import { TabletMapCache } from "./tablet-map-cache.ts";
 import { server } from "./testing/fake-tablets.ts";

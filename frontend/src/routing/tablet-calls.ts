@@ -7,16 +7,14 @@
  *           -> not-leader, refused, broken, not-here  the tablet's search for its leader (leader-search.ts)
  *           -> wrong-range                            the map learns, the caller routes by key again
  *           -> table-dropped                          the caller resolves the name anew
+ *           -> superseded                             the leader was silent and is replaced (leader-attempts.ts)
  *
  * Q1. A warm call is one look at the map and one call on a channel; everything else is for the others.
  * Q2. Of an attempt that was sent and not answered, the track knows that it may have taken effect.
- * Q3. A leader that is silent for `suspectAfterMs` is suspected: the other replicas are asked, and when
- *     they follow another one, or none, its open attempts are made again there. So a frozen server
- *     delays its tablets by an election, not until its connections break.
- * Q4. A call that `brokenAttempts` servers had when their connections broke is given up: a request that
+ * Q3. A call that `brokenAttempts` servers had when their connections broke is given up: a request that
  *     crashes its server must not go on to crash the other replicas again and again.
  */
-import { must, unreachable } from "@stele/shared/assert.ts";
+import { unreachable } from "@stele/shared/assert.ts";
 import { MalformedFrameError } from "@stele/shared/bytes/malformed-frame-error.ts";
 import { delay } from "@stele/shared/clock.ts";
 import { DatabaseError } from "@stele/shared/errors.ts";
@@ -26,12 +24,12 @@ import { ChannelFailure } from "@stele/shared/rpc/channel-contract.ts";
 import { decodeRowReply } from "@stele/shared/wire/row-replies.ts";
 import type { RowReply } from "@stele/shared/wire/row-replies.ts";
 import type { CallTrack } from "./call-track.ts";
-import { LeaderSearch, slowLeader } from "./leader-search.ts";
+import { LeaderAttempts } from "./leader-attempts.ts";
+import { LeaderSearch } from "./leader-search.ts";
 import type { LeaderSearchParts, SearchResult } from "./leader-search.ts";
 import type { MappedTablet } from "./mapped-tablet.ts";
-import { askReplicas } from "./replica-round.ts";
 import type { RoutingMetrics } from "./routing-metrics.ts";
-import { deadlinePassed } from "./wait-until.ts";
+import { deadlinePassed } from "./before-deadline.ts";
 
 export type CallOutcome =
   | {
@@ -50,14 +48,6 @@ export interface TabletCallsParts extends LeaderSearchParts {
   readonly metrics: RoutingMetrics;
 }
 
-/** One call on its way to one server. */
-interface Attempt {
-  readonly tablet: MappedTablet;
-  readonly server: ServerId;
-  readonly startedMs: number;
-  readonly settle: (result: Buffer | ChannelFailure | "superseded") => void;
-}
-
 /** Hints followed at once; with more of them, the replicas contradict each other. */
 const HOPS_MAX = 3;
 const NO_NEWS_PAUSE_MS = 50;
@@ -66,14 +56,16 @@ const RETRY_AFTER_MS = 1_000;
 export class TabletCalls {
   readonly #parts: TabletCallsParts;
   readonly #searches = new Map<TabletId, LeaderSearch>();
-  /** In order of their beginning. */
-  readonly #attempts = new Set<Attempt>();
-  readonly #suspected = new Set<TabletId>();
-  #sweepPlanned = false;
+  readonly #attempts: LeaderAttempts;
   #stopped = false;
 
   constructor(parts: TabletCallsParts) {
     this.#parts = parts;
+    this.#attempts = new LeaderAttempts({
+      ...parts,
+      isSearched: (tabletId) => this.#searches.has(tabletId),
+      lost: (tablet, server, sinceMs) => this.#lostLeader(tablet, server, { sinceMs }),
+    });
   }
 
   /** `encode` is called for every attempt. Throws `DatabaseError` without `applied`; see `CallTrack`. */
@@ -87,7 +79,7 @@ export class TabletCalls {
         server = tablet.leader;
         if (server === null) continue;
       }
-      const result = await this.#attempt(tablet, server, encode(), track.deadlineMs);
+      const result = await this.#attempts.make(tablet, server, encode(), track.deadlineMs);
       if (result === "superseded") {
         track.stray();
         continue;
@@ -134,6 +126,7 @@ export class TabletCalls {
   /** Nothing is called any more; what waits fails. */
   stop(): void {
     this.#stopped = true;
+    this.#attempts.stop();
     for (const search of this.#searches.values()) search.stop();
   }
 
@@ -153,32 +146,6 @@ export class TabletCalls {
     if (track.isGivenUp) return Promise.reject(givenUp());
     const search = this.#searches.get(tablet.tabletId) ?? this.#search(tablet, {});
     return search.wait(track);
-  }
-
-  #attempt(
-    tablet: MappedTablet,
-    server: ServerId,
-    payload: Buffer,
-    deadlineMs: number,
-  ): Promise<Buffer | ChannelFailure | "superseded"> {
-    return new Promise((resolve, reject) => {
-      const startedMs = this.#parts.clock.monotonicMs();
-      const settle = (result: Buffer | ChannelFailure | "superseded"): void => {
-        this.#attempts.delete(attempt);
-        resolve(result);
-      };
-      const attempt: Attempt = { tablet, server, startedMs, settle };
-      this.#attempts.add(attempt);
-      if (!this.#sweepPlanned) this.#planSweep();
-      this.#parts.calls.call(server, payload, deadlineMs).then(settle, (failure: unknown) => {
-        if (failure instanceof ChannelFailure) {
-          settle(failure);
-          return;
-        }
-        this.#attempts.delete(attempt);
-        reject(failure as Error);
-      });
-    });
   }
 
   /** Throws what is final for the call. */
@@ -286,56 +253,6 @@ export class TabletCalls {
     metrics.searches.inc();
     void search.run();
     return search;
-  }
-
-  #planSweep(): void {
-    this.#sweepPlanned = true;
-    const { clock, limits } = this.#parts;
-    clock.after(limits.suspectAfterMs / 2, () => {
-      this.#sweepPlanned = false;
-      if (this.#stopped) return;
-      this.#sweep(clock.monotonicMs() - limits.suspectAfterMs);
-      if (this.#attempts.size > 0) this.#planSweep();
-    });
-  }
-
-  #sweep(beforeMs: number): void {
-    for (const attempt of this.#attempts) {
-      if (attempt.startedMs > beforeMs) break;
-      const { tabletId } = attempt.tablet;
-      if (this.#suspected.has(tabletId) || this.#searches.has(tabletId)) continue;
-      this.#suspected.add(tabletId);
-      void this.#askOthers(attempt).then(() => this.#suspected.delete(tabletId));
-    }
-  }
-
-  /** Q3. */
-  async #askOthers({ tablet, server, startedMs }: Attempt): Promise<void> {
-    const { cache, clock, limits, metrics, servers } = this.#parts;
-    const answers = await askReplicas(this.#parts, tablet, server, limits.probeMs);
-    if (this.#stopped || this.#searches.has(tablet.tabletId)) return;
-    let follows: ServerId | null = null;
-    let knowsNone = false;
-    for (const [other, answer] of answers) {
-      if (answer.kind === "leads") follows = other;
-      if (answer.kind !== "leads" && answer.kind !== "follows") continue;
-      for (const each of answer.descriptors) cache.learnDescriptor(each, clock.monotonicMs());
-      if (answer.kind !== "follows") continue;
-      if (answer.leader === server) return;
-      if (answer.leader === null) knowsNone = true;
-    }
-    follows ??= slowLeader(answers);
-    if (follows === null && !knowsNone) return;
-    metrics.superseded.inc();
-    if (tablet.leader === server || tablet.leader === null) {
-      const isUsable = follows !== null && servers.get(follows) !== undefined;
-      if (isUsable) cache.learnLeader(tablet, must(follows, "a leader"));
-      else this.#lostLeader(tablet, server, { sinceMs: startedMs });
-    }
-    for (const attempt of this.#attempts) {
-      const isOfLost = attempt.tablet.tabletId === tablet.tabletId && attempt.server === server;
-      if (isOfLost) attempt.settle("superseded");
-    }
   }
 }
 
