@@ -9,17 +9,22 @@ import type { Clock } from "@stele/shared/clock.ts";
 /** A client that sends nothing for so long is done, or gone. */
 const IDLE_MS = 10_000;
 
+/** A client that sends a little now and then holds its connection no longer than this. */
+const DRAIN_MS = 60_000;
+
 /**
- * Resolves when the body has ended. A client that sends more than `maxBytes`, or pauses for long, is cut
- * off.
+ * Resolves when the body has ended. A client that sends more than `maxBytes`, pauses for long, or does not
+ * come to an end within a minute, is cut off.
  */
 export function drained(raw: IncomingMessage, clock: Clock, maxBytes: number): Promise<void> {
   if (raw.complete || raw.destroyed) return Promise.resolve();
   return new Promise((resolve) => {
     let bytes = 0;
     let cancel = clock.after(IDLE_MS, () => raw.destroy());
+    const cancelEnd = clock.after(DRAIN_MS, () => raw.destroy());
     const finish = () => {
       cancel();
+      cancelEnd();
       resolve();
     };
     raw.on("data", (chunk: Buffer) => {
