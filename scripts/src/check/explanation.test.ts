@@ -33,11 +33,11 @@ test("a violation is told with the longest order that fits, what is stuck, and b
           now 1
       + #2 1: write 2 -> done
           now 2
-    None of these, which overlap there, can come next:
+    Nothing leads on from there. What overlaps, and cannot come next or does not help:
       ! #5 0: read -> 1
       ? #3 2: compare-and-set 7 to 8 -> unknown
 
-    By time (ms); + placed, ! cannot be placed, ? no answer:
+    By time (ms); + placed, ! cannot come next, ? no answer:
       + 0 #1  |------|                                                   1 .. 2
       + 1 #2                |--------------------------|                 3 .. 7
       ? 2 #3                       |---------------------------------->  4 ..

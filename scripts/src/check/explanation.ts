@@ -47,10 +47,10 @@ class Explanation<State extends NonNullable<unknown>, Input, Output> {
     return [
       `The longest order that fits places ${fitting} of ${answered} answered operations. Its end:`,
       ...this.#placedLines(),
-      "None of these, which overlap there, can come next:",
+      "Nothing leads on from there. What overlaps, and cannot come next or does not help:",
       ...this.#stuckLines(),
       "",
-      "By time (ms); + placed, ! cannot be placed, ? no answer:",
+      "By time (ms); + placed, ! cannot come next, ? no answer:",
       ...timeline(this.#timelineRows()),
     ];
   }

@@ -22,10 +22,13 @@ export type SearchEnd =
   | { readonly kind: "violation"; readonly furthest: Furthest }
   | { readonly kind: "memory-spent" };
 
-/** The order that placed most of what has an outcome. Numbers are places in `Search.operations`. */
+/**
+ * The order that placed most of what has an outcome, with as little else as possible. Numbers are places in
+ * `Search.operations`.
+ */
 export interface Furthest {
   readonly placed: readonly number[];
-  /** What could have come next in real time, none of which fits there. */
+  /** What could have come next in real time, none of which leads further. */
   readonly stuck: readonly number[];
 }
 
@@ -41,6 +44,8 @@ interface Frame<State> {
   /** What led here, and from where; null: the beginning. */
   readonly placed: number | null;
   readonly parent: Frame<State> | null;
+  /** Operations placed so far. */
+  readonly depth: number;
 }
 
 /** What an entry of a set or map of short strings costs, its header included. */
@@ -85,7 +90,7 @@ export class Search<State extends NonNullable<unknown>, Input, Output> {
     this.#constraints = new OrderConstraints(this.operations, pairs);
     const initial = model.initial();
     const choices = this.#choices(initial, this.#stateNumber(initial));
-    this.#frame = { choices, taken: 0, placed: null, parent: null };
+    this.#frame = { choices, taken: 0, placed: null, parent: null, depth: 0 };
     if (this.#set.isComplete) this.#end = { kind: "linearizable" };
   }
 
@@ -122,15 +127,12 @@ export class Search<State extends NonNullable<unknown>, Input, Output> {
     this.#remember(name);
     this.#events.lift(operation);
     const choices = this.#choices(state, stateNumber);
-    this.#frame = { choices, taken: 0, placed: operation, parent: frame };
+    this.#frame = { choices, taken: 0, placed: operation, parent: frame, depth: frame.depth + 1 };
   }
 
   /** Back out of a frame whose choices all failed. */
   #leave(frame: Frame<State>): void {
-    if (this.#set.knownPlaced > this.#furthestKnown) {
-      this.#furthestKnown = this.#set.knownPlaced;
-      this.#furthest = { frame, stuck: this.#events.candidates() };
-    }
+    this.#noteFurthest(frame);
     if (frame.parent === null || frame.placed === null) {
       this.#end = { kind: "violation", furthest: this.#furthestOrder() };
       return;
@@ -138,6 +140,15 @@ export class Search<State extends NonNullable<unknown>, Input, Output> {
     this.#frame = frame.parent;
     this.#events.putBack(frame.placed);
     this.#set.remove(frame.placed);
+  }
+
+  #noteFurthest(frame: Frame<State>): void {
+    const known = this.#set.knownPlaced;
+    const depth = this.#furthest?.frame.depth ?? Infinity;
+    if (known < this.#furthestKnown) return;
+    if (known === this.#furthestKnown && frame.depth >= depth) return;
+    this.#furthestKnown = known;
+    this.#furthest = { frame, stuck: this.#events.candidates() };
   }
 
   #furthestOrder(): Furthest {
