@@ -7,7 +7,7 @@ import { ChannelFailure } from "@stele/shared/rpc/channel-contract.ts";
 import { SimulatedClock } from "@stele/shared/testing/simulated-clock.ts";
 import type { MasterClient, RpcCalls } from "./master-client.ts";
 import { MasterWatch } from "./master-watch.ts";
-import { server } from "./testing/fake-tablets.ts";
+import { server } from "./testing/fake-tablet.ts";
 
 interface Master {
   readonly name: string;

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { DatabaseError } from "@stele/shared/errors.ts";
-import type { FakeTablet } from "./testing/fake-tablets.ts";
+import type { FakeTablet } from "./testing/fake-tablet.ts";
 import { EVERYTHING, RoutingHarness } from "./testing/routing-harness.ts";
 
 function readMany(harness: RoutingHarness, keys: readonly string[]) {

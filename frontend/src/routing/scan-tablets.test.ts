@@ -5,8 +5,8 @@ import { compareRowKeys } from "@stele/shared/row-key.ts";
 import { containsKey, WHOLE_TABLE } from "@stele/shared/row-range.ts";
 import type { RowRange } from "@stele/shared/row-range.ts";
 import type { TableScan, TableScanChunk } from "../operations.ts";
-import { server, text } from "./testing/fake-tablets.ts";
-import type { FakeTablet } from "./testing/fake-tablets.ts";
+import { server, text } from "./testing/fake-tablet.ts";
+import type { FakeTablet } from "./testing/fake-tablet.ts";
 import { EVERYTHING, RoutingHarness } from "./testing/routing-harness.ts";
 
 const SCAN: TableScan = {

@@ -18,7 +18,7 @@ import { ServerDirectory } from "./server-directory.ts";
 import { TabletCalls } from "./tablet-calls.ts";
 import { TabletLocator } from "./tablet-locator.ts";
 import { TabletMapCache } from "./tablet-map-cache.ts";
-import { server } from "./testing/fake-tablets.ts";
+import { server } from "./testing/fake-tablet.ts";
 import { EVERYTHING, writeOf } from "./testing/routing-harness.ts";
 
 const TABLETS = 1000;

@@ -3,8 +3,9 @@ import { DatabaseError } from "@stele/shared/errors.ts";
 import type { DatabaseErrorBody } from "@stele/shared/errors.ts";
 import type { RowCall } from "@stele/shared/wire/row-calls.ts";
 import type { RowReply } from "@stele/shared/wire/row-replies.ts";
-import { server } from "./testing/fake-tablets.ts";
-import type { FakeTablet, FakeTablets } from "./testing/fake-tablets.ts";
+import { server } from "./testing/fake-tablet.ts";
+import type { FakeTablet } from "./testing/fake-tablet.ts";
+import type { FakeTablets } from "./testing/fake-tablets.ts";
 import { EVERYTHING, RoutingHarness, writeOf } from "./testing/routing-harness.ts";
 
 function cluster(options?: ConstructorParameters<typeof RoutingHarness>[0]) {

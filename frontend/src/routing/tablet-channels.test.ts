@@ -4,7 +4,7 @@ import { SeededRandom } from "@stele/shared/random.ts";
 import { SimulatedClock } from "@stele/shared/testing/simulated-clock.ts";
 import { ServerDirectory } from "./server-directory.ts";
 import { TabletChannels } from "./tablet-channels.ts";
-import { server } from "./testing/fake-tablets.ts";
+import { server } from "./testing/fake-tablet.ts";
 
 function channels() {
   const clock = new SimulatedClock(new SeededRandom(1), nextMacrotask);

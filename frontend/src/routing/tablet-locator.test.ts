@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { DatabaseError } from "@stele/shared/errors.ts";
-import { entryOf, server } from "./testing/fake-tablets.ts";
-import type { FakeTablet } from "./testing/fake-tablets.ts";
+import { entryOf, server } from "./testing/fake-tablet.ts";
+import type { FakeTablet } from "./testing/fake-tablet.ts";
 import { EVERYTHING, RoutingHarness, writeOf } from "./testing/routing-harness.ts";
 
 async function codeOf(promise: Promise<unknown>): Promise<string> {

@@ -4,7 +4,7 @@ import { logIndex, replicaId, tableId, tabletId } from "@stele/shared/ids.ts";
 import { containsKey } from "@stele/shared/row-range.ts";
 import type { MappedTablet, TabletFacts } from "./mapped-tablet.ts";
 import { TabletMapCache } from "./tablet-map-cache.ts";
-import { server } from "./testing/fake-tablets.ts";
+import { server } from "./testing/fake-tablet.ts";
 
 const OPTIONS = { mapTablets: 1000, mapEntryMs: 1000 };
 const TABLE = tableId(1);

@@ -6,7 +6,7 @@ import { ChannelFailure } from "@stele/shared/rpc/channel-contract.ts";
 import { SimulatedClock } from "@stele/shared/testing/simulated-clock.ts";
 import { clusterTabletRoute } from "@stele/shared/wire/admin-calls.ts";
 import type { MasterClient, RpcCalls } from "./master-client.ts";
-import { server } from "./testing/fake-tablets.ts";
+import { server } from "./testing/fake-tablet.ts";
 import { verifyTablet } from "./verify-tablet.ts";
 
 const VIEW = { index: 9, equal: true, replicas: [{ server: "ts2", rows: 3, hash: "h" }] };

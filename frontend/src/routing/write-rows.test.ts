@@ -2,8 +2,8 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { DatabaseError } from "@stele/shared/errors.ts";
 import type { RowWrite, WriteOutcome } from "@stele/shared/row-operations.ts";
-import { server } from "./testing/fake-tablets.ts";
-import type { FakeTable, FakeTablet } from "./testing/fake-tablets.ts";
+import { server } from "./testing/fake-tablet.ts";
+import type { FakeTable, FakeTablet } from "./testing/fake-tablet.ts";
 import { RoutingHarness, writeOf } from "./testing/routing-harness.ts";
 
 const word = (outcome: WriteOutcome): string =>

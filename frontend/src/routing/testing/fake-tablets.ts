@@ -6,51 +6,23 @@
 import { must, unreachable } from "@stele/shared/assert.ts";
 import type { Clock } from "@stele/shared/clock.ts";
 import { DatabaseError } from "@stele/shared/errors.ts";
-import { logIndex, replicaId, serverId, tableId, tabletId, version } from "@stele/shared/ids.ts";
-import type { ServerId, TableId, TabletId } from "@stele/shared/ids.ts";
+import { tableId, tabletId, version } from "@stele/shared/ids.ts";
+import type { ServerId, TabletId } from "@stele/shared/ids.ts";
 import type { Random } from "@stele/shared/random.ts";
 import { ChannelFailure } from "@stele/shared/rpc/channel-contract.ts";
 import type { CallChannel } from "@stele/shared/rpc/channel-contract.ts";
-import { compareRowKeys, keyAfter } from "@stele/shared/row-key.ts";
+import { compareRowKeys } from "@stele/shared/row-key.ts";
 import { containsKey } from "@stele/shared/row-range.ts";
-import type { RowRange } from "@stele/shared/row-range.ts";
-import type {
-  RowWrite,
-  ScanChunk,
-  ScanRequest,
-  WriteOutcome,
-} from "@stele/shared/row-operations.ts";
-import type { Row } from "@stele/shared/row.ts";
-import type { TabletDescriptor } from "@stele/shared/tablet-descriptor.ts";
+import type { RowWrite, WriteOutcome } from "@stele/shared/row-operations.ts";
 import { lookUpRequestSchema } from "@stele/shared/wire/tablet-map.ts";
-import type { LookUpReply, MapEntry } from "@stele/shared/wire/tablet-map.ts";
+import type { LookUpReply } from "@stele/shared/wire/tablet-map.ts";
 import { decodeRowCall } from "@stele/shared/wire/row-calls.ts";
 import type { RowCall, WriteCall } from "@stele/shared/wire/row-calls.ts";
 import { encodeRowReply } from "@stele/shared/wire/row-replies.ts";
 import type { RowReply } from "@stele/shared/wire/row-replies.ts";
 import { z } from "zod";
-
-export interface FakeTablet {
-  readonly tabletId: TabletId;
-  readonly table: FakeTable;
-  range: RowRange;
-  generation: number;
-  configIndex: number;
-  servers: ServerId[];
-  /** Null: it has none. */
-  leader: ServerId | null;
-  /** What the followers believe, when it differs. */
-  hint?: ServerId | null;
-}
-
-export interface FakeTable {
-  readonly name: string;
-  readonly tableId: TableId;
-  readonly tablets: FakeTablet[];
-  /** By key as latin1. */
-  readonly rows: Map<string, Row>;
-  dropped: boolean;
-}
+import { descriptorOf, entryOf, nameOf, scan, schemaOf, server, text } from "./fake-tablet.ts";
+import type { FakeTable, FakeTablet } from "./fake-tablet.ts";
 
 /** `down` refuses connections, `frozen` takes calls and never answers. */
 export type ServerState = "up" | "down" | "frozen";
@@ -367,69 +339,4 @@ export class FakeTablets {
     for (const table of this.tables.values()) this.#known.add(table);
     return this.#known;
   }
-}
-
-/** The servers of a cluster are numbered from 1; the number is the port. */
-export function server(number: number): ServerId {
-  return serverId(`00000000-0000-4000-8000-${String(number).padStart(12, "0")}`);
-}
-
-export function nameOf(id: ServerId): string {
-  return `ts${Number(id.slice(-12))}`;
-}
-
-export const text = (key: Buffer): string => key.toString("latin1");
-
-const schemaOf = ({ tableId: id }: FakeTable) => ({ tableId: id, schemaVersion: 1, families: [] });
-
-function descriptorOf(tablet: FakeTablet): TabletDescriptor {
-  const { generation, range, servers, table } = tablet;
-  return {
-    tabletId: tablet.tabletId,
-    schema: schemaOf(table),
-    range,
-    generation,
-    configIndex: logIndex(tablet.configIndex),
-    replicas: servers.map((id) => ({
-      replicaId: replicaOf(tablet, id),
-      serverId: id,
-      role: "voter",
-    })),
-  };
-}
-
-/** What a master knows of it. */
-export function entryOf(tablet: FakeTablet): MapEntry {
-  const { configIndex, generation, leader, range, servers } = tablet;
-  return {
-    tabletId: tablet.tabletId,
-    generation,
-    configIndex,
-    range,
-    replicas: servers.map((id) => ({
-      replicaId: replicaOf(tablet, id),
-      serverId: id,
-      role: "voter",
-      name: nameOf(id),
-      url: `http://127.0.0.1:${Number(id.slice(-12))}`,
-    })),
-    leader: leader === null ? null : replicaOf(tablet, leader),
-  };
-}
-
-function replicaOf({ tabletId: id }: FakeTablet, host: ServerId) {
-  return replicaId(id * 1000 + Number(host.slice(-12)));
-}
-
-/** One chunk in the tablet's range, as `ScanChunk` tells. Each row counts for 10 bytes. */
-function scan({ range, table }: FakeTablet, request: ScanRequest): ScanChunk {
-  const { byteBudget, countOnly, end, limit, reverse, start } = request;
-  const wanted = [...table.rows.values()]
-    .filter(({ key }) => containsKey(range, key) && containsKey({ start, end }, key))
-    .sort((a, b) => compareRowKeys(a.key, b.key) * (reverse ? -1 : 1));
-  const most = Math.min(limit, Math.max(1, Math.ceil(byteBudget / 10)));
-  const taken = wanted.slice(0, most);
-  const next = wanted[most];
-  const resume = next === undefined ? null : reverse ? keyAfter(next.key) : next.key;
-  return { rows: countOnly ? [] : taken, count: taken.length, resume };
 }
