@@ -43,13 +43,13 @@ export function pathPattern(path: string): RegExp {
   return new RegExp(`^${pattern}$`);
 }
 
-/** 404, with a hint where only a slash is in the way. */
+/** 404, with a hint where only a slash is in the way, else where to look. */
 export function pathNotFound(path: string): DatabaseError {
   const detail = "there is no such path";
-  if (!path.endsWith("/") && !path.includes("//")) {
-    return new DatabaseError({ code: "PATH_NOT_FOUND", detail });
-  }
-  const hint = "paths are exact: no trailing and no doubled slash";
+  const onlySlash = path !== "/" && (path.endsWith("/") || path.includes("//"));
+  const hint = onlySlash
+    ? "paths are exact: no trailing and no doubled slash"
+    : "GET /v1/openapi.json lists every call";
   return new DatabaseError({ code: "PATH_NOT_FOUND", detail, hint });
 }
 
