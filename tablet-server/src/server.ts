@@ -35,17 +35,15 @@ export interface TabletServer {
 
 export async function startTabletServer(config: ServerConfig): Promise<TabletServer> {
   // Set below, before the first tablet can change.
-  let verifications: Verifications | null = null;
   let changed = (): void => undefined;
   const shell = await openReplicatedProcess({
     role: "tablet-server",
     config,
     machines: ({ clock, failed, name, store }) => {
-      verifications = new Verifications(store, failed);
       return new TabletSet({
         store,
         clock,
-        verifications,
+        verifications: new Verifications(store, failed),
         loader: new RowLoader(store, failed),
         idempotencyTtlMs: config.idempotencyTtlMs,
         serverName: name,
@@ -103,7 +101,7 @@ export async function startTabletServer(config: ServerConfig): Promise<TabletSer
           random: systemRandom,
           rpc,
           tablets,
-          verifications: verifications as unknown as Verifications,
+          verifications: tablets.verifications,
           serverName: self.name,
           addressOf: (server) => addresses.book.get(server),
         },

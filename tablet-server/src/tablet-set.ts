@@ -13,6 +13,7 @@ import { keyInSpace, relativeKey } from "./storage/key-layout.ts";
 import { tabletRanges } from "./tablet/tablet-ranges.ts";
 import { decodeTabletState, encodeTabletState } from "./tablet/tablet-state.ts";
 import { Tablet, type TabletParts } from "./tablet/tablet.ts";
+import type { Verifications } from "./tablet/verifications.ts";
 
 export class TabletSet implements StateMachineFactory {
   readonly #parts: TabletParts;
@@ -25,6 +26,11 @@ export class TabletSet implements StateMachineFactory {
   /** The tablet's newest machine; after a snapshot the one before is not served any more. */
   tablet(id: TabletId): Tablet | null {
     return this.#tablets.get(id) ?? null;
+  }
+
+  /** Where every tablet here puts its hashes. */
+  get verifications(): Verifications {
+    return this.#parts.verifications;
   }
 
   tablets(): Iterable<Tablet> {

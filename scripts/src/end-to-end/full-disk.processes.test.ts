@@ -8,6 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { isAlive } from "../launch/process-identity.ts";
 import { TestCluster } from "../launch/test-cluster.ts";
 import { Rest } from "./rest.ts";
 
@@ -65,12 +66,3 @@ test("a server that cannot write its log ends, and has everything it acknowledge
   const more = await rest.put("/tables/t/rows/after", { columns: { "d:v": "1" } });
   expect(more.status).toBe(201);
 });
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
-}

@@ -17,12 +17,10 @@ export const APPLIED_STATE = 0x01;
 export const LOG_STATE = 0x02;
 export const TOMBSTONE = 0x03;
 export const GARBAGE = 0x04;
-export const COUNTERS = 0x05;
+const COUNTERS = 0x05;
 export const SUSPECT = 0x06;
-/** The first kind that state machines may use. */
-export const FIRST_MACHINE_KIND = 0x10;
 
-export function hostKey(kind: number, number: number): Buffer {
+function hostKey(kind: number, number: number): Buffer {
   const key = Buffer.allocUnsafe(9);
   key[0] = kind;
   key.writeBigUInt64BE(BigInt(number), 1);

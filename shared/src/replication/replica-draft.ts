@@ -2,6 +2,7 @@
  * What recovery knows of one replica while it replays the commit log: at first what the store holds, then more
  * with each record.
  */
+import { EMPTY_CONFIG } from "../raft/group-config.ts";
 import type { EntryLocation, Lsn } from "../commit-log/commit-log.ts";
 import type { LogIndex, ReplicaId, TabletId, Term } from "../ids.ts";
 import { decodeGroupConfig } from "../raft/group-config-codec.ts";
@@ -10,7 +11,6 @@ import type { HardState } from "../raft/ready.ts";
 import type { PayloadCache } from "./payload-cache.ts";
 import { ReplicaLog } from "./replica-log.ts";
 import {
-  EMPTY_CONFIG,
   type AppliedState,
   type Creation,
   type Installation,

@@ -65,8 +65,6 @@ export interface Installation {
   readonly machineState: Buffer;
 }
 
-export const EMPTY_CONFIG: GroupConfig = { voters: [], outgoing: [], learners: [] };
-
 const APPLIED_HEADER_BYTES = 25;
 
 /** Binary, because it is written with every batch. */

@@ -9,15 +9,11 @@ import type { CheckpointStore, StoreOperation } from "../checkpoint-store/checkp
 import type { LogRecord } from "../commit-log/records.ts";
 import type { ReplicaId, SpaceId, TabletId } from "../ids.ts";
 import type { Log } from "../log.ts";
+import { EMPTY_CONFIG } from "../raft/group-config.ts";
 import type { GroupConfig } from "../raft/group-config.ts";
 import { appliedStateKey, logStateKey, suspectKey } from "./host-keys.ts";
 import type { ReplicaFactory } from "./replica-factory.ts";
-import {
-  appliedStateOperation,
-  EMPTY_CONFIG,
-  encodeCreation,
-  type LogPosition,
-} from "./replica-records.ts";
+import { appliedStateOperation, encodeCreation, type LogPosition } from "./replica-records.ts";
 import type { Replica } from "./replica.ts";
 import type { Recovered } from "./recovery.ts";
 import type { SpaceLedger } from "./space-ledger.ts";
