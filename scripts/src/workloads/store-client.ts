@@ -1,0 +1,66 @@
+/**
+ * A client of a cluster as workloads see it: the front-end's typed operations in a simulation, the REST API of real
+ * processes. It speaks in the terms of histories, so that what it is told can be recorded as it is.
+ *
+ * K1. Every call settles, after `patienceMs` at the latest, and never rejects.
+ * K2. Null is an unknown outcome: the operation may have taken effect, may yet, or never will. It is given whenever
+ *     the answer does not say for certain that nothing was done.
+ */
+import type {
+  FailedOutcome,
+  GetOperation,
+  ReadOutcome,
+  ScanOperation,
+  ScannedOutcome,
+  WriteOperation,
+  WrittenOutcome,
+} from "../check/history/row-operation.ts";
+
+export type WriteAnswer = WrittenOutcome | FailedOutcome | null;
+
+/** What a call about a table comes to; "failed" for certain did nothing. */
+export type TableAnswer =
+  | { readonly kind: "done" }
+  | { readonly kind: "failed"; readonly code: string }
+  | { readonly kind: "unknown" };
+
+export interface CallPatience {
+  readonly patienceMs: number;
+}
+
+export interface StoreClient {
+  get(
+    table: string,
+    operation: GetOperation,
+    call: CallPatience,
+  ): Promise<ReadOutcome | FailedOutcome | null>;
+
+  /** @param call.request the Idempotency-Key; null: none, and whoever tries again may do it twice */
+  write(
+    table: string,
+    operation: WriteOperation,
+    call: CallPatience & { readonly request: string | null },
+  ): Promise<WriteAnswer>;
+
+  /** One call over many rows, one answer a write, in order. Writes of one row apply in the order given. */
+  writeMany(
+    table: string,
+    operations: readonly WriteOperation[],
+    call: CallPatience,
+  ): Promise<readonly WriteAnswer[]>;
+
+  /** The whole range unless it gives up: then `resume` says where the rest begins. */
+  scan(
+    table: string,
+    operation: ScanOperation,
+    call: CallPatience,
+  ): Promise<ScannedOutcome | FailedOutcome | null>;
+
+  /** With one family `d` that keeps one version; `splitKeys` are the bounds of its first tablets. */
+  createTable(
+    table: string,
+    options: CallPatience & { readonly splitKeys: readonly string[] },
+  ): Promise<TableAnswer>;
+
+  dropTable(table: string, call: CallPatience): Promise<TableAnswer>;
+}
