@@ -10,7 +10,8 @@ import type { MemoryLogDisk } from "@stele/shared/commit-log/testing/memory-log-
 import type { ServerId } from "@stele/shared/ids.ts";
 import type { ReplicaHost } from "@stele/shared/replication/replica-host.ts";
 import type { ServerRole } from "@stele/shared/server-role.ts";
-import type { ProcessClock } from "@stele/shared/testing/simulated-clock.ts";
+import type { MemoryNetwork } from "@stele/shared/rpc/testing/memory-network.ts";
+import type { ProcessClock, SimulatedClock } from "@stele/shared/testing/simulated-clock.ts";
 
 /** "starting": recovers, or waits for what it needs; it may be crashed all the same. */
 export type ProcessState = "down" | "starting" | "running" | "paused";
@@ -57,4 +58,12 @@ export interface SimulatedProcess {
   resume(): void;
   /** Empty disks. REQUIRES: down, and a tablet server. */
   wipe(): void;
+}
+
+/** What faults and invariants need of the cluster. */
+export interface ClusterUnderTest {
+  readonly line: SimulatedClock;
+  readonly network: MemoryNetwork;
+  /** In a fixed order: masters, tablet servers, front-ends. */
+  readonly processes: readonly SimulatedProcess[];
 }
