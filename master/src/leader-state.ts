@@ -78,6 +78,7 @@ export class LeaderState {
       catalog,
       reports: this.#reports,
       isLive: (server) => this.#liveness.isLive(server),
+      isUnheard: (server) => this.#liveness.isUnheard(server),
       limits: limits.plan,
     };
     this.#planner = new Planner(this.world, this.#outbox);

@@ -98,6 +98,11 @@ export class Liveness {
     return this.of(server) === "live";
   }
 
+  /** V1: neither heard of nor judged silent yet. */
+  isUnheard(server: ServerId): boolean {
+    return this.of(server) === "unknown";
+  }
+
   /** Milliseconds since the last heartbeat; null: none under this leader. */
   silenceMs(server: ServerId, nowMs: number): number | null {
     const watched = this.#servers.get(server);

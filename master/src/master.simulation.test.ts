@@ -15,6 +15,7 @@ import { ModelTabletServers } from "./testing/model-tablet-servers.ts";
 import { SimulatedMasters } from "./testing/simulated-masters.ts";
 
 const NAMES = ["ts1", "ts2", "ts3"];
+const SAMPLE_MS = 20;
 
 const newTable = (name: string, key: string | null, splitKeys: string[] = []) => ({
   name,
@@ -257,7 +258,56 @@ describe("tablet servers", () => {
       "SERVER_GONE",
     ]);
   });
+
+  test("another leading master is no trouble of any tablet", async () => {
+    for (let seed = 1; seed <= 10; seed++) {
+      const { masters } = await withTable(seed);
+      masters.crash(masters.leaderAt());
+      const found = await troublesWithin(masters, 8_000);
+      expect(found, `seed ${seed}`).toEqual(["none"]);
+    }
+  });
+
+  test("servers that die with the leading master are missed once they count as silent", async () => {
+    const { masters, servers } = await withTable(21);
+    const first = masters.leaderAt();
+    masters.crash(first);
+    servers.stop("ts1");
+    expect(await troublesWithin(masters, 5_000)).toEqual(["none", "under-replicated"]);
+    await masters.clock.until(masters.start(first, { bootstrap: true }));
+    masters.crash(masters.leaderAt());
+    servers.stop("ts2");
+    expect(await troublesWithin(masters, 5_000)).toEqual(["none", "leaderless"]);
+  });
 });
+
+async function withTable(
+  seed: number,
+): Promise<{ masters: SimulatedMasters; servers: ModelTabletServers }> {
+  const masters = new SimulatedMasters(seed, 3, shortLimits());
+  await startAll(masters);
+  const servers = new ModelTabletServers(masters, NAMES);
+  await masters.clock.runFor(1_500);
+  const create = newTable("users", null, ["m"]);
+  const made = await masters.clock.until(masters.ask(createTableRoute, create, 30_000));
+  expect(made?.kind).toBe("answer");
+  await masters.clock.runFor(1_000);
+  return { masters, servers };
+}
+
+/** What the leading master, once there is one, found wrong with tablets, in the order first seen. */
+async function troublesWithin(masters: SimulatedMasters, spanMs: number): Promise<string[]> {
+  const found = new Set<string>();
+  for (let ms = 0; ms < spanMs; ms += SAMPLE_MS) {
+    await masters.clock.runFor(SAMPLE_MS);
+    const state = masters.leader()?.replica.leader?.state;
+    if (state === undefined) continue;
+    const troubles = [...state.troubles.values()];
+    if (troubles.some(({ leaderless }) => leaderless)) found.add("leaderless");
+    else found.add(troubles.length > 0 ? "under-replicated" : "none");
+  }
+  return [...found];
+}
 
 function shortLimits() {
   const liveness = { serverSilentMs: 1_500, serverGoneMs: 5_000, stallMs: 1_000 };

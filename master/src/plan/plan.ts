@@ -28,6 +28,8 @@ export interface World {
   readonly reports: ReportsReader;
   /** Heard of within the silence limit, by this leader. */
   isLive(server: ServerId): boolean;
+  /** Not heard of by this leader, which does not lead long enough to call the server silent. */
+  isUnheard(server: ServerId): boolean;
   readonly limits: PlanLimits;
 }
 
