@@ -5,17 +5,14 @@
  */
 import { ConfigError } from "@stele/shared/config.ts";
 import type { ServerConfig } from "@stele/shared/config-knobs.ts";
-import { systemClock } from "@stele/shared/clock.ts";
 import { Metrics } from "@stele/shared/metrics.ts";
-import { openClusterMember } from "@stele/shared/process/cluster-member.adapter.ts";
-import { endProcess } from "@stele/shared/process/fatal.adapter.ts";
-import { joinCluster } from "@stele/shared/process/join-cluster.ts";
-import { systemRandom } from "@stele/shared/random.ts";
+import { openMemberWorld } from "@stele/shared/process/system-world.adapter.ts";
+import { ClusterMember } from "@stele/shared/process/cluster-member.ts";
 import { VERSION } from "@stele/shared/version.ts";
 import type { Readiness } from "./rest/process.ts";
 import { DEFAULT_REST_CONFIG } from "./rest/rest-config.ts";
 import { createRestServer } from "./rest/rest-server.ts";
-import { openRouting } from "./routing/routing.ts";
+import { startRouting } from "./routed-member.ts";
 import { routingMetrics } from "./routing/routing-metrics.ts";
 
 /** What is under way may finish within it; then connections are cut. */
@@ -29,30 +26,18 @@ export interface Frontend {
 
 /** Throws `ConfigError`, `DataDirectoryError`, and what `listen` throws. */
 export async function startFrontend(config: ServerConfig): Promise<Frontend> {
-  const clock = systemClock;
-  const random = systemRandom;
-  const member = await openClusterMember("frontend", config);
-  const { addresses, directory, exchange, log, masters, masterUrls, rpc } = member;
-  if (masterUrls().length === 0) {
-    await member.close();
+  const world = await openMemberWorld("frontend", config);
+  const { clock, directory, log, random } = world;
+  const member = new ClusterMember(world, config);
+  if (member.masterUrls().length === 0) {
+    await world.close();
     throw new ConfigError("frontend", ["--masters is required: no master is known yet"]);
   }
   const metrics = new Metrics();
-  const failed = (error: unknown): void => endProcess("a front-end's invariant broke", error);
-  const routing = openRouting({
-    clock,
-    random,
-    exchange,
-    rpc,
-    metrics: routingMetrics(metrics),
-    masterUrls,
-    masterAddresses: masters,
-    learntMasters: (entries) => void addresses.merge(entries).catch(failed),
-    expectTabletServers: config.expectTabletServers,
-  });
+  const routing = startRouting({ world, member, config, metrics: routingMetrics(metrics) });
   let closing = false;
   const readiness = (): Readiness => {
-    const reason = closing ? "the front-end stops" : routing.watch.unreadyReason;
+    const reason = closing ? "the front-end stops" : routing.unreadyReason();
     return reason === null ? { kind: "ready" } : { kind: "not-ready", reason };
   };
   const server = createRestServer({
@@ -66,15 +51,11 @@ export async function startFrontend(config: ServerConfig): Promise<Frontend> {
     readiness,
   });
   const url = await server.listen(config.listen).catch(async (error: unknown) => {
-    await member.close();
+    routing.close();
+    await world.close();
     throw error;
   });
   log.info({ url }, "listening");
-  const join = async (): Promise<void> => {
-    await joinCluster({ directory, clock, rpc, masters: masterUrls, log });
-    if (!closing) routing.watch.start();
-  };
-  void join().catch(failed);
   return {
     port: Number(new URL(url).port),
     close: async () => {
@@ -83,7 +64,7 @@ export async function startFrontend(config: ServerConfig): Promise<Frontend> {
       await server.close();
       cut();
       routing.close();
-      await member.close();
+      await world.close();
     },
   };
 }

@@ -1,6 +1,6 @@
 /** The master's process: `stele start master`. */
 import { runServerProcess } from "@stele/shared/process/server-process.adapter.ts";
-import { startMaster } from "./server.ts";
+import { startServer } from "./server.ts";
 
 /** Whoever starts the first masters of a new cluster gives it to all of them, once. */
 const BOOTSTRAP = "--bootstrap";
@@ -21,6 +21,6 @@ export function runMaster(
     argv: flags,
     env,
     ownHelp: BOOTSTRAP_HELP,
-    start: (config) => startMaster(config, { bootstrap }),
+    start: (config) => startServer(config, { bootstrap }),
   });
 }

@@ -4,7 +4,7 @@
  * now and then.
  */
 import { delay, type Clock } from "@stele/shared/clock.ts";
-import type { AddressBookFile } from "@stele/shared/process/address-book-file.adapter.ts";
+import type { DurableAddressBook } from "@stele/shared/process/address-book.ts";
 import type { AddressEntry } from "@stele/shared/wire/address-entry.ts";
 import type { RpcClient } from "@stele/shared/rpc/rpc-client.ts";
 import { helloRoute } from "@stele/shared/wire/master-calls.ts";
@@ -17,7 +17,7 @@ export interface MasterAddressesParts {
   readonly self: AddressEntry;
   /** As given by the operator. */
   readonly urls: readonly string[];
-  readonly addresses: AddressBookFile;
+  readonly addresses: DurableAddressBook;
   readonly rpc: RpcClient;
   readonly clock: Clock;
 }

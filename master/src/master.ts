@@ -4,7 +4,7 @@
  */
 import type { Clock } from "@stele/shared/clock.ts";
 import type { Log } from "@stele/shared/log.ts";
-import type { AddressBookFile } from "@stele/shared/process/address-book-file.adapter.ts";
+import type { DurableAddressBook } from "@stele/shared/process/address-book.ts";
 import type { AddressEntry } from "@stele/shared/wire/address-entry.ts";
 import type { Random } from "@stele/shared/random.ts";
 import type { ReplicaHost } from "@stele/shared/replication/replica-host.ts";
@@ -32,7 +32,7 @@ export interface MasterParts {
     setClusterId(id: string): Promise<void>;
   };
   readonly formingFile: FormingFile;
-  readonly addresses: AddressBookFile;
+  readonly addresses: DurableAddressBook;
   readonly replica: CatalogReplica;
   readonly host: ReplicaHost;
   readonly rpc: RpcClient;

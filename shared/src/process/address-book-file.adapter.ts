@@ -5,16 +5,10 @@
 import type { Log } from "../log.ts";
 import { addressEntries } from "../wire/address-entry.ts";
 import { AddressBook } from "./address-book.ts";
-import type { AddressEntry } from "../wire/address-entry.ts";
+import type { DurableAddressBook } from "./address-book.ts";
 import { DamagedFileError, DurableJsonFile } from "./durable-json-file.adapter.ts";
 
-export interface AddressBookFile {
-  readonly book: AddressBook;
-  /** Resolves when everything merged so far is durable. */
-  merge(entries: readonly AddressEntry[]): Promise<void>;
-}
-
-export async function openAddressBook(path: string, log: Log): Promise<AddressBookFile> {
+export async function openAddressBook(path: string, log: Log): Promise<DurableAddressBook> {
   const file = new DurableJsonFile(path, addressEntries);
   const book = new AddressBook();
   try {

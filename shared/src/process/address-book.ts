@@ -9,6 +9,13 @@ import type { ServerId } from "../ids.ts";
 import { ADDRESSES_MAX } from "../wire/address-entry.ts";
 import type { AddressEntry } from "../wire/address-entry.ts";
 
+/** A book that outlives its process. */
+export interface DurableAddressBook {
+  readonly book: AddressBook;
+  /** Resolves when everything merged so far is durable. */
+  merge(entries: readonly AddressEntry[]): Promise<void>;
+}
+
 export class AddressBook {
   readonly #limit: number;
   readonly #entries = new Map<ServerId, AddressEntry>();

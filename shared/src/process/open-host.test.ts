@@ -7,33 +7,27 @@ import { parseServerConfig } from "../config.ts";
 import type { ServerConfig } from "../config-knobs.ts";
 import { replicaId, tabletId } from "../ids.ts";
 import { silentLog } from "../log.ts";
-import { systemRandom } from "../random.ts";
 import { newRegisterState, RegisterMachines } from "../replication/testing/register-machine.ts";
 import { QueuedRaftTransport } from "../rpc/raft-transport.ts";
-import { openDataDirectory } from "./data-directory.adapter.ts";
-import type { DataDirectory } from "./data-directory.adapter.ts";
-import { openHost } from "./open-host.adapter.ts";
-import type { OpenedHost } from "./open-host.adapter.ts";
+import { openHost } from "./open-host.ts";
+import type { OpenedHost } from "./open-host.ts";
+import type { ServerWorld } from "./server-world.ts";
+import { openServerWorld } from "./system-world.adapter.ts";
 
 const TABLET = tabletId(7);
 
 let path: string;
-let directory: DataDirectory;
+let world: ServerWorld;
 let opened: OpenedHost<RegisterMachines> | null;
 
 beforeEach(async () => {
   path = mkdtempSync(join(tmpdir(), "stele-host-"));
-  directory = await openDataDirectory({
-    path,
-    role: "tablet-server",
-    name: "ts1",
-    random: systemRandom,
-  });
+  world = await openServerWorld("tablet-server", configOf(path));
   opened = null;
 });
 afterEach(async () => {
   await close();
-  await directory.close();
+  await world.close();
   rmSync(path, { recursive: true, force: true });
 });
 
@@ -44,25 +38,26 @@ function configOf(dataDir: string): ServerConfig {
 }
 
 async function open(): Promise<OpenedHost<RegisterMachines>> {
-  opened = await openHost({
-    directory,
-    config: configOf(path),
-    log: silentLog,
-    machines: (store) => new RegisterMachines(store),
-    transport: (sender) =>
-      new QueuedRaftTransport({
-        clock: systemClock,
-        exchange: { post: () => () => undefined },
-        urls: { urlOf: () => null },
-        inbox: { receive: () => undefined, unreachable: () => undefined },
-        clusterId: () => "",
-        sender,
-      }),
-    snapshotLink: { send: () => Promise.resolve("ignored") },
-    failed: (error) => {
-      throw error;
+  opened = await openHost(
+    { ...world, log: silentLog },
+    {
+      config: configOf(path),
+      machines: (store) => new RegisterMachines(store),
+      transport: (sender) =>
+        new QueuedRaftTransport({
+          clock: systemClock,
+          exchange: { post: () => () => undefined },
+          urls: { urlOf: () => null },
+          inbox: { receive: () => undefined, unreachable: () => undefined },
+          clusterId: () => "",
+          sender,
+        }),
+      snapshotLink: { send: () => Promise.resolve("ignored") },
+      failed: (error) => {
+        throw error;
+      },
     },
-  });
+  );
   return opened;
 }
 
@@ -76,7 +71,7 @@ async function close(): Promise<void> {
 test("a store whose records of the host cannot be read is kept aside, like one that cannot be opened", async () => {
   const { host } = await open();
   host.start();
-  const { serverId } = directory.identity;
+  const { serverId } = world.directory.identity;
   await host.createReplica(TABLET, replicaId(1), {
     kind: "bootstrap",
     config: {
@@ -96,6 +91,6 @@ test("a store whose records of the host cannot be read is kept aside, like one t
   }
   const again = await open();
   expect(again.host.group(TABLET)).toBeNull();
-  expect(directory.identity.serverId).not.toBe(serverId);
+  expect(world.directory.identity.serverId).not.toBe(serverId);
   expect(readdirSync(join(path, `set-aside-${serverId}`))).toContain("store");
 });

@@ -3,14 +3,13 @@
  * entry, its own included. A replica that cannot be reached within the deadline fails the call: what was not
  * compared is not called equal.
  */
-import type { FastifyInstance } from "fastify";
 import { delay, type Clock } from "@stele/shared/clock.ts";
 import { DatabaseError } from "@stele/shared/errors.ts";
 import { tabletId, type ServerId, type TabletId } from "@stele/shared/ids.ts";
+import type { ServiceRoutes } from "@stele/shared/process/server-world.ts";
 import type { Random } from "@stele/shared/random.ts";
-import { registerRoute } from "@stele/shared/rpc/register-route.ts";
 import type { RpcClient } from "@stele/shared/rpc/rpc-client.ts";
-import type { RouteCall, RouteEnvironment } from "@stele/shared/rpc/rpc-route.ts";
+import type { RouteCall } from "@stele/shared/rpc/rpc-route.ts";
 import { tabletHashRoute, verifyRoute } from "@stele/shared/wire/verify-call.ts";
 import type { z } from "zod";
 import type { Tablet } from "../tablet/tablet.ts";
@@ -36,29 +35,18 @@ type Hashed = z.output<typeof tabletHashRoute.response>;
 type Verified = z.output<typeof verifyRoute.response>;
 
 export function registerVerifyRoutes(
-  app: FastifyInstance,
+  routes: Pick<ServiceRoutes, "route">,
   parts: VerifyRouteParts,
-  environment: RouteEnvironment,
 ): void {
-  registerRoute(
-    app,
-    verifyRoute,
-    (request, call) => verify(parts, tabletId(request.tabletId), call),
-    environment,
-  );
-  registerRoute(
-    app,
-    tabletHashRoute,
-    async ({ tabletId: id, verifyId }, call): Promise<Hashed> => {
-      const { clock, serverName, verifications } = parts;
-      const expired = delay(clock, call.deadlineMs - clock.monotonicMs());
-      const result = await verifications.result(tabletId(id), verifyId, expired);
-      if (result === null) return { kind: "unknown" };
-      const { hash, index, rows } = result;
-      return { kind: "hashed", server: serverName, index, rows, hash };
-    },
-    environment,
-  );
+  routes.route(verifyRoute, (request, call) => verify(parts, tabletId(request.tabletId), call));
+  routes.route(tabletHashRoute, async ({ tabletId: id, verifyId }, call): Promise<Hashed> => {
+    const { clock, serverName, verifications } = parts;
+    const expired = delay(clock, call.deadlineMs - clock.monotonicMs());
+    const result = await verifications.result(tabletId(id), verifyId, expired);
+    if (result === null) return { kind: "unknown" };
+    const { hash, index, rows } = result;
+    return { kind: "hashed", server: serverName, index, rows, hash };
+  });
 }
 
 async function verify(parts: VerifyRouteParts, id: TabletId, call: RouteCall): Promise<Verified> {

@@ -7,27 +7,26 @@
  */
 import type { CheckpointStore } from "../checkpoint-store/checkpoint-store.ts";
 import { StoreReadError, StoreRefusedError } from "../checkpoint-store/checkpoint-store.ts";
-import { openLevelCheckpointStore } from "../checkpoint-store/level-checkpoint-store.adapter.ts";
-import { systemClock } from "../clock.ts";
 import { LogRefusedError } from "../commit-log/commit-log.ts";
-import { FileLogDirectory } from "../commit-log/log-directory.adapter.ts";
 import type { ServerConfig } from "../config-knobs.ts";
 import type { ServerId } from "../ids.ts";
-import type { Log } from "../log.ts";
-import { systemRandom } from "../random.ts";
 import { DEFAULT_HOST_LIMITS } from "../replication/host-parts.ts";
-import { ReplicaHost } from "../replication/replica-host.ts";
+import type { ReplicaHost } from "../replication/replica-host.ts";
 import { DamagedValueError } from "../replication/sealed-value.ts";
 import type { SnapshotLink } from "../replication/snapshot-sender.ts";
 import type { StateMachineFactory } from "../replication/state-machine.ts";
 import type { QueuedRaftTransport } from "../rpc/raft-transport.ts";
 import { timing } from "../timing.ts";
-import type { DataDirectory } from "./data-directory.adapter.ts";
+import type { ServerWorld } from "./server-world.ts";
 
-export interface HostParts<Machines extends StateMachineFactory> {
-  readonly directory: DataDirectory;
+/** Of a server's world, what its disks and its host need. */
+export type HostWorld = Pick<
+  ServerWorld,
+  "clock" | "directory" | "log" | "openLogDirectory" | "openReplicas" | "openStore" | "random"
+>;
+
+export interface HostOptions<Machines extends StateMachineFactory> {
   readonly config: ServerConfig;
-  readonly log: Log;
   readonly machines: (store: CheckpointStore) => Machines;
   readonly transport: (sender: ServerId) => QueuedRaftTransport;
   readonly snapshotLink: SnapshotLink;
@@ -43,14 +42,15 @@ export interface OpenedHost<Machines extends StateMachineFactory> {
 
 /** H1. */
 export async function openHost<Machines extends StateMachineFactory>(
-  parts: HostParts<Machines>,
+  world: HostWorld,
+  options: HostOptions<Machines>,
 ): Promise<OpenedHost<Machines>> {
-  const { directory, log } = parts;
+  const { directory, log } = world;
   // A log that is gone took votes and entries with it; only a new directory may be without one.
   let whenEmpty: "create" | "refuse" = directory.isNew ? "create" : "refuse";
   for (;;) {
     try {
-      return await openHostOnce(parts, whenEmpty);
+      return await openHostOnce(world, options, whenEmpty);
     } catch (error) {
       if (!isUnusableDisk(error)) throw error;
       const place = await directory.setContentsAside();
@@ -74,28 +74,34 @@ function isUnusableDisk(error: unknown): boolean {
 }
 
 async function openHostOnce<Machines extends StateMachineFactory>(
-  parts: HostParts<Machines>,
+  world: HostWorld,
+  options: HostOptions<Machines>,
   whenEmpty: "create" | "refuse",
 ): Promise<OpenedHost<Machines>> {
-  const { directory, config, log, snapshotLink: link, failed } = parts;
+  const { clock, directory, log, random } = world;
+  const { config, snapshotLink, failed } = options;
   const { serverId } = directory.identity;
-  const logDirectory = new FileLogDirectory(directory.pathOf("commit-log"));
-  const store = await openStore(directory, config, logDirectory).catch(async (error: unknown) => {
-    await logDirectory.close();
-    throw error;
-  });
-  const machines = parts.machines(store);
-  const transport = parts.transport(serverId);
+  const logDirectory = world.openLogDirectory();
+  // The log is made after the store: where there is a log there must be a store.
+  const store = await logDirectory
+    .list()
+    .then((names) => world.openStore({ mustExist: names.length > 0 }))
+    .catch(async (error: unknown) => {
+      await logDirectory.close();
+      throw error;
+    });
+  const machines = options.machines(store);
+  const transport = options.transport(serverId);
   try {
-    const host = await ReplicaHost.open({
+    const host = await world.openReplicas({
       serverId,
-      clock: systemClock,
-      random: systemRandom,
+      clock,
+      random,
       timing: timing(config.timingScale),
       store,
       commitLog: { directory: logDirectory, segmentBytes: config.segmentBytes, whenEmpty },
       transport,
-      snapshotLink: link,
+      snapshotLink,
       factory: machines,
       limits: {
         ...DEFAULT_HOST_LIMITS,
@@ -115,19 +121,4 @@ async function openHostOnce<Machines extends StateMachineFactory>(
     await store.close();
     throw error;
   }
-}
-
-/** The log is made after the store: where there is a log there must be a store. */
-async function openStore(
-  directory: DataDirectory,
-  config: ServerConfig,
-  logDirectory: FileLogDirectory,
-): Promise<CheckpointStore> {
-  return openLevelCheckpointStore({
-    directory: directory.pathOf("store"),
-    clock: systemClock,
-    mustExist: (await logDirectory.list()).length > 0,
-    writeBufferBytes: config.writeBufferBytes,
-    cacheBytes: config.storeCacheBytes,
-  });
 }

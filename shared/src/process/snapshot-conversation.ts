@@ -1,9 +1,8 @@
 /** How snapshots travel between two replica hosts: a stream of frames to one internal route, answered at its end. */
-import type { FastifyInstance } from "fastify";
 import type { ServerId } from "../ids.ts";
 import type { SnapshotAnswer, SnapshotLink } from "../replication/snapshot-sender.ts";
-import { registerStreamRoute, type FrameStreamClient } from "../rpc/frame-stream.adapter.ts";
-import type { RouteEnvironment } from "../rpc/rpc-route.ts";
+import type { FrameStreams } from "../rpc/frame-stream.ts";
+import type { ServiceRoutes } from "./server-world.ts";
 
 const PATH = "/internal/snapshot";
 /** A receiver may wait for its store between two frames. */
@@ -13,7 +12,7 @@ const ANSWER_MS = 60_000;
 
 /** The sending end. */
 export function snapshotLink(
-  streams: FrameStreamClient,
+  streams: FrameStreams,
   urlOf: (server: ServerId) => string | null,
 ): SnapshotLink {
   return {
@@ -29,9 +28,8 @@ export function snapshotLink(
 
 /** The receiving end. */
 export function registerSnapshotRoute(
-  app: FastifyInstance,
+  routes: ServiceRoutes,
   receive: (frames: AsyncIterable<Buffer>) => Promise<SnapshotAnswer>,
-  environment: RouteEnvironment,
 ): void {
-  registerStreamRoute(app, PATH, async (frames) => Buffer.from(await receive(frames)), environment);
+  routes.stream(PATH, async (frames) => Buffer.from(await receive(frames)));
 }

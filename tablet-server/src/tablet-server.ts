@@ -1,0 +1,128 @@
+/**
+ * Puts a tablet server together over its world: tablets over the replica host, the row service on the batch
+ * channel, the heartbeat to the masters. The same server runs in a real process (server.ts) and in the simulator.
+ */
+import { delay } from "@stele/shared/clock.ts";
+import type { ServerConfig } from "@stele/shared/config-knobs.ts";
+import type { InternalService, ServerWorld } from "@stele/shared/process/server-world.ts";
+import { openReplicatedProcess } from "@stele/shared/process/replicated-process.ts";
+import { BATCH_PATH } from "@stele/shared/rpc/batch-channel.ts";
+import { BatchResponder } from "@stele/shared/rpc/batch-responder.ts";
+import { Heartbeat } from "./heartbeat.ts";
+import { IdempotencyExpiry } from "./idempotency-expiry.ts";
+import { ReplicaReports } from "./replica-reports.ts";
+import { registerVerifyRoutes } from "./routes/verify-route.ts";
+import { RowService } from "./row-service.ts";
+import { tabletServerMetrics } from "./server-metrics.ts";
+import { StepExecution } from "./step-execution.ts";
+import { RowLoader } from "./tablet/row-loader.ts";
+import { Verifications } from "./tablet/verifications.ts";
+import { TabletSet } from "./tablet-set.ts";
+import { TabletSizes } from "./tablet-sizes.ts";
+
+const REFRESH_SIZES_MS = 10_000;
+const EXPIRY_TICK_MS = 1_000;
+
+export interface TabletServer {
+  readonly tablets: TabletSet;
+  close(): Promise<void>;
+}
+
+/** Resolves when it listens; joining the cluster goes on behind it. Rejects with what opening the disks rejects with. */
+export async function startTabletServer(
+  world: ServerWorld,
+  config: ServerConfig,
+): Promise<TabletServer> {
+  const { addresses, clock, log, random } = world;
+  const failed = (error: unknown): void => world.failed("a tablet server's invariant broke", error);
+  // Set below, before the first tablet can change.
+  let changed = (): void => undefined;
+  const shell = await openReplicatedProcess(world, {
+    role: "tablet-server",
+    config,
+    machines: (store) =>
+      new TabletSet({
+        store,
+        clock,
+        verifications: new Verifications(store, failed),
+        loader: new RowLoader(store, failed),
+        idempotencyTtlMs: config.idempotencyTtlMs,
+        serverName: world.directory.identity.name,
+        changed: () => changed(),
+        damaged: (tablet, error) => tablet.group.reportDamage(error.message),
+      }),
+  });
+  const { host, machines: tablets, member, self, store } = shell;
+  const sizes = new TabletSizes(store);
+  const heartbeat = new Heartbeat({
+    clock,
+    log,
+    rpc: member.rpc,
+    self,
+    bootId: random.uuid(),
+    masters: () => member.masterUrls(),
+    reports: new ReplicaReports({ host, tablets, sizes }),
+    steps: new StepExecution({ host, tablets, log, changed: () => changed(), failed }),
+    learnt: (servers) => void addresses.merge(servers).catch(failed),
+    refused: (detail) => log.error({ detail }, "the masters refuse this server"),
+  });
+  changed = () => heartbeat.changed();
+  const rows = new RowService({ tablets, store, clock, failed });
+  const responder = new BatchResponder({ clock, handler: rows });
+  let joined = false;
+  const service: InternalService = {
+    register: (routes) => {
+      routes.exchange(BATCH_PATH, responder.accept);
+      registerVerifyRoutes(routes, {
+        clock,
+        random,
+        rpc: member.rpc,
+        tablets,
+        verifications: tablets.verifications,
+        serverName: self.name,
+        addressOf: (server) => addresses.book.get(server),
+      });
+    },
+    // With its masters away a server serves all the same, so only its own beginning counts.
+    unreadyReason: () => (joined ? null : "no master has told the cluster's id yet"),
+    metrics: tabletServerMetrics({
+      host,
+      tablets,
+      rows: rows.counters,
+      masterSilenceMs: () => {
+        const atMs = heartbeat.acknowledgedAtMs;
+        return atMs === null ? null : clock.monotonicMs() - atMs;
+      },
+    }),
+  };
+  await shell.listen(service).catch(async (error: unknown) => {
+    await shell.close();
+    throw error;
+  });
+  host.start();
+  let closing = false;
+  const join = async (): Promise<void> => {
+    await member.join();
+    joined = true;
+    if (!closing) heartbeat.start();
+  };
+  const expiry = new IdempotencyExpiry({ store, clock, tablets: () => tablets.tablets(), failed });
+  const every = async (periodMs: number, work: () => Promise<void>): Promise<void> => {
+    for (;;) {
+      await delay(clock, periodMs);
+      if (closing) return;
+      await work();
+    }
+  };
+  void join().catch(failed);
+  void every(REFRESH_SIZES_MS, () => sizes.refresh([...tablets.tablets()])).catch(failed);
+  void every(EXPIRY_TICK_MS, () => expiry.tick()).catch(failed);
+  return {
+    tablets,
+    close: async () => {
+      closing = true;
+      heartbeat.stop();
+      await shell.close();
+    },
+  };
+}
