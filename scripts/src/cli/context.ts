@@ -11,6 +11,6 @@ export interface CliContext {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Fires at the first Ctrl-C or SIGTERM: stop in order, say how to go on. */
   readonly interrupt: AbortSignal;
-  /** Fires at the second: stop at once. */
+  /** Fires at a second one that is no echo of the first (interrupts.ts): stop at once. */
   readonly abandon: AbortSignal;
 }

@@ -1,5 +1,6 @@
 // Entry of the `stele` command: the process around run-cli.ts and around a single server.
 import manifest from "../../package.json" with { type: "json" };
+import { Interrupts } from "./interrupts.ts";
 import { isServerRole, runServer } from "./server-role.ts";
 
 const INTERRUPTED = 130;
@@ -20,15 +21,14 @@ if (args.length === 1 && command === "--version") {
 
 async function runCommandLine(): Promise<number> {
   const { runCli } = await import("./run-cli.ts");
-  const interrupt = new AbortController();
-  const abandon = new AbortController();
-  const onSignal = (): void => {
-    if (!interrupt.signal.aborted) return interrupt.abort();
-    abandon.abort();
-    // A launcher still has servers to end.
-    if (command !== "start") process.exit(INTERRUPTED);
-  };
-  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, onSignal);
+  const interrupts = new Interrupts(() => performance.now());
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+    process.on(signal, () => interrupts.take());
+  }
+  // A launcher still has servers to end.
+  if (command !== "start") {
+    interrupts.abandon.addEventListener("abort", () => process.exit(INTERRUPTED));
+  }
   // The reader of a pipe may leave early, as `head` does.
   process.stdout.on("error", endOnBrokenPipe);
   process.stderr.on("error", endOnBrokenPipe);
@@ -37,8 +37,8 @@ async function runCommandLine(): Promise<number> {
     stdout: process.stdout,
     stderr: process.stderr,
     env: process.env,
-    interrupt: interrupt.signal,
-    abandon: abandon.signal,
+    interrupt: interrupts.interrupt,
+    abandon: interrupts.abandon,
   });
 }
 

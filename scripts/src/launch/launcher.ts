@@ -263,20 +263,24 @@ export class LocalCluster {
   }
 
   async #stopAll(): Promise<void> {
-    if (this.#processes.some((process) => process.isRunning)) this.#console.tell("stopping ...");
+    const { kill: killNow, tell } = this.#console;
+    if (this.#processes.some((process) => process.isRunning)) {
+      tell("stopping ... (interrupt again to kill what still runs)");
+    }
     for (const process of this.#processes) process.retire();
     for (const role of stopOrder) {
-      const kill = AbortSignal.any([AbortSignal.timeout(STOP_MS), this.#console.kill]);
+      const kill = AbortSignal.any([AbortSignal.timeout(STOP_MS), killNow]);
       const group = this.#processes.filter(({ plan }) => plan.role === role);
       await Promise.all(
         group.map(async (process) => {
-          const clean = await process.stop(kill);
-          if (!clean) this.#console.tell(`${process.plan.id} did not stop in time and was killed`);
+          if ((await process.stop(kill)) === "by itself") return;
+          const why = killNow.aborted ? "at the second interrupt" : `after ${STOP_MS / 1000} s`;
+          tell(`${process.plan.id} had not stopped and was killed ${why}`);
         }),
       );
     }
     this.#request.directory.removeProcesses();
-    this.#console.tell(`stopped; the data stays in ${this.#request.directory.path}`);
+    tell(`stopped; the data stays in ${this.#request.directory.path}`);
   }
 }
 

@@ -100,16 +100,12 @@ export class SupervisedProcess {
     for (const timer of this.#timers) clearTimeout(timer);
   }
 
-  /** SIGTERM, and SIGKILL once `kill` fires. Resolves to whether it ended by itself. */
-  async stop(kill: AbortSignal): Promise<boolean> {
+  /** SIGTERM, and SIGKILL once `kill` fires. Resolves to how it ended. */
+  async stop(kill: AbortSignal): Promise<"by itself" | "killed"> {
     this.retire();
     const child = this.#child;
-    if (child === null) return true;
-    let killed = false;
-    const killNow = (): void => {
-      killed = true;
-      child.kill("SIGKILL");
-    };
+    if (child === null) return "by itself";
+    const killNow = (): void => void child.kill("SIGKILL");
     child.kill("SIGTERM");
     // A stopped process would not see it.
     child.kill("SIGCONT");
@@ -117,7 +113,8 @@ export class SupervisedProcess {
     kill.addEventListener("abort", killNow, { once: true });
     await this.#ended;
     kill.removeEventListener("abort", killNow);
-    return !killed;
+    // It may have ended by itself just before.
+    return kill.aborted && child.signalCode === "SIGKILL" ? "killed" : "by itself";
   }
 
   #afterDeath(how: string, exitCode: number | null): void {
