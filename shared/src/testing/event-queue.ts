@@ -2,36 +2,70 @@
  * The pending events of a simulation, in order of time, then of `order`, then of their adding: a
  * binary heap. Cancelled events leave when they come up, or when they are more than half.
  */
-export interface SimulatedEvent {
-  readonly timeMs: number;
-  readonly order: number;
+export interface SimulatedEvent<Owner> {
+  timeMs: number;
+  order: number;
   /** Counts up: two events are never equal. */
-  readonly sequence: number;
-  readonly run: () => void;
-  state: "pending" | "gone";
+  sequence: number;
+  readonly owner: Owner;
+  /** When its owner's own clock shall show, in ms, when it runs; null: as soon as possible. */
+  readonly ownTimeMs: number | null;
+  readonly callback: () => void;
+  state: "pending" | "taken" | "cancelled";
 }
 
-export class EventQueue {
-  #heap: SimulatedEvent[] = [];
+export class EventQueue<Owner> {
+  #heap: SimulatedEvent<Owner>[] = [];
   #cancelled = 0;
   #sequence = 0;
 
-  add(timeMs: number, order: number, run: () => void): SimulatedEvent {
+  add(
+    timeMs: number,
+    order: number,
+    owner: Owner,
+    ownTimeMs: number | null,
+    callback: () => void,
+  ): SimulatedEvent<Owner> {
     const sequence = this.#sequence++;
-    const event: SimulatedEvent = { timeMs, order, sequence, run, state: "pending" };
-    this.#heap.push(event);
-    this.#siftUp(this.#heap.length - 1);
+    const event: SimulatedEvent<Owner> = {
+      timeMs,
+      order,
+      sequence,
+      owner,
+      ownTimeMs,
+      callback,
+      state: "pending",
+    };
+    this.#push(event);
     return event;
   }
 
-  cancel(event: SimulatedEvent): void {
-    if (event.state === "gone") return;
-    event.state = "gone";
+  /** Once more, as the last that was added. REQUIRES: taken. */
+  addAgain(event: SimulatedEvent<Owner>, timeMs: number, order: number): void {
+    event.timeMs = timeMs;
+    event.order = order;
+    event.sequence = this.#sequence++;
+    event.state = "pending";
+    this.#push(event);
+  }
+
+  cancel(event: SimulatedEvent<Owner>): void {
+    const wasPending = event.state === "pending";
+    event.state = "cancelled";
+    if (!wasPending) return;
     this.#cancelled++;
     if (this.#cancelled * 2 > this.#heap.length) this.#purge();
   }
 
-  first(): SimulatedEvent | null {
+  /** Changes the times of pending events, in time linear in all of them. */
+  retime(timeOf: (event: SimulatedEvent<Owner>) => number): void {
+    for (const event of this.#heap) {
+      if (event.state === "pending") event.timeMs = timeOf(event);
+    }
+    this.#purge();
+  }
+
+  first(): SimulatedEvent<Owner> | null {
     for (;;) {
       const top = this.#heap[0];
       if (top === undefined) return null;
@@ -41,63 +75,62 @@ export class EventQueue {
     }
   }
 
-  take(): SimulatedEvent | null {
+  take(): SimulatedEvent<Owner> | null {
     const event = this.first();
     if (event === null) return null;
-    event.state = "gone";
+    event.state = "taken";
     this.#removeTop();
     return event;
   }
 
   #purge(): void {
     // A sorted array is a heap.
-    this.#heap = this.#heap.filter(({ state }) => state === "pending").toSorted(compare);
+    this.#heap = this.#heap.filter(({ state }) => state === "pending").sort(compare);
     this.#cancelled = 0;
   }
 
   #removeTop(): void {
     const last = this.#heap.pop();
-    if (last === undefined || this.#heap.length === 0) return;
-    this.#heap[0] = last;
-    this.#siftDown(0);
+    if (last !== undefined && this.#heap.length > 0) this.#siftDown(last);
   }
 
-  #siftUp(start: number): void {
-    let at = start;
+  /** Into the place that is free at the end. */
+  #push(event: SimulatedEvent<Owner>): void {
+    const heap = this.#heap;
+    let at = heap.length;
+    heap.push(event);
     while (at > 0) {
-      const parent = (at - 1) >> 1;
-      if (!this.#isBefore(at, parent)) return;
-      this.#swap(at, parent);
-      at = parent;
+      const above = (at - 1) >> 1;
+      const parent = heap[above];
+      if (parent === undefined || compare(parent, event) < 0) break;
+      heap[at] = parent;
+      at = above;
     }
+    heap[at] = event;
   }
 
-  #siftDown(start: number): void {
-    let at = start;
-    for (;;) {
-      let least = at;
-      for (const child of [2 * at + 1, 2 * at + 2]) {
-        if (child < this.#heap.length && this.#isBefore(child, least)) least = child;
+  /** Into the place that is free at the top. */
+  #siftDown(event: SimulatedEvent<Owner>): void {
+    const heap = this.#heap;
+    const { length } = heap;
+    let at = 0;
+    for (let left = 1; left < length; left = 2 * at + 1) {
+      let below = left;
+      let child = heap[left];
+      const right = left + 1 < length ? heap[left + 1] : undefined;
+      if (child === undefined) break;
+      if (right !== undefined && compare(right, child) < 0) {
+        below = left + 1;
+        child = right;
       }
-      if (least === at) return;
-      this.#swap(at, least);
-      at = least;
+      if (compare(event, child) < 0) break;
+      heap[at] = child;
+      at = below;
     }
-  }
-
-  #isBefore(left: number, right: number): boolean {
-    const [a, b] = [this.#heap[left], this.#heap[right]];
-    return a !== undefined && b !== undefined && compare(a, b) < 0;
-  }
-
-  #swap(left: number, right: number): void {
-    const [a, b] = [this.#heap[left], this.#heap[right]];
-    if (a === undefined || b === undefined) return;
-    this.#heap[left] = b;
-    this.#heap[right] = a;
+    heap[at] = event;
   }
 }
 
-function compare(a: SimulatedEvent, b: SimulatedEvent): number {
+function compare(a: SimulatedEvent<unknown>, b: SimulatedEvent<unknown>): number {
   return a.timeMs - b.timeMs || a.order - b.order || a.sequence - b.sequence;
 }
