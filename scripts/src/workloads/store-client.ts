@@ -6,6 +6,7 @@
  * K2. Null is an unknown outcome: the operation may have taken effect, may yet, or never will. It is given whenever
  *     the answer does not say for certain that nothing was done.
  */
+import type { ErrorCode } from "@stele/shared/errors.ts";
 import type {
   FailedOutcome,
   GetOperation,
@@ -18,10 +19,13 @@ import type {
 
 export type WriteAnswer = WrittenOutcome | FailedOutcome | null;
 
-/** What a call about a table comes to; "failed" for certain did nothing. */
+/**
+ * What a call about a table comes to; "failed" was judged and refused. An earlier attempt of the same request may be
+ * under way all the same: only "done" ends a request.
+ */
 export type TableAnswer =
   | { readonly kind: "done" }
-  | { readonly kind: "failed"; readonly code: string }
+  | { readonly kind: "failed"; readonly code: ErrorCode }
   | { readonly kind: "unknown" };
 
 export interface CallPatience {
@@ -56,11 +60,17 @@ export interface StoreClient {
     call: CallPatience,
   ): Promise<ScannedOutcome | FailedOutcome | null>;
 
-  /** With one family `d` that keeps one version; `splitKeys` are the bounds of its first tablets. */
+  /**
+   * With one family `d` that keeps one version.
+   *
+   * @param options.splitKeys the bounds of its first tablets, as text of keys, in order
+   * @param options.request the Idempotency-Key: calls under the same one create one table together
+   */
   createTable(
     table: string,
-    options: CallPatience & { readonly splitKeys: readonly string[] },
+    options: CallPatience & { readonly splitKeys: readonly string[]; readonly request: string },
   ): Promise<TableAnswer>;
 
-  dropTable(table: string, call: CallPatience): Promise<TableAnswer>;
+  /** @param call.request the Idempotency-Key: calls under the same one drop one table together */
+  dropTable(table: string, call: CallPatience & { readonly request: string }): Promise<TableAnswer>;
 }
