@@ -8,7 +8,7 @@
 import { expect, test } from "vitest";
 import { SeededRandom } from "../random.ts";
 import { FaultInjection } from "./testing/fault-injection.ts";
-import { Marks } from "./testing/marks.ts";
+import { Marks } from "../testing/marks.ts";
 import { MembershipDriver } from "./testing/membership-driver.ts";
 import { RegisterClients } from "./testing/register-clients.ts";
 import { SimulatedCluster } from "./testing/simulated-cluster.ts";

@@ -7,8 +7,30 @@ import type { NetworkFaults } from "@stele/shared/rpc/testing/memory-network.ts"
 /** Which process: by name, or chosen when the time comes. */
 export type FaultTarget =
   | { readonly kind: "process"; readonly name: string }
-  /** The server of the leader of the nth group that has one (the catalog is group 0). */
-  | { readonly kind: "leader"; readonly nth: number };
+  /** The server of the leader of the nth group that has one; 0 is the catalog, tablets count round. */
+  | { readonly kind: "leader"; readonly nth: number }
+  /** The first one to be in the state that the trigger names. */
+  | { readonly kind: "whoever" };
+
+/** A step of the log's disk between two of which a process may die. */
+export type CrashStep = "write" | "sync" | "create" | "rename" | "remove" | "sync-names";
+
+export const CRASH_STEPS: readonly CrashStep[] = [
+  "write",
+  "sync",
+  "create",
+  "rename",
+  "remove",
+  "sync-names",
+];
+
+export type AwaitedState =
+  /** It leads a group whose config is joint. */
+  | "joint-config"
+  /** A replica of it waits for its first snapshot. */
+  | "awaiting-snapshot"
+  /** It was started and does not serve yet. */
+  | "recovering";
 
 /** When, after `atMs`. */
 export type FaultTrigger =
@@ -16,49 +38,84 @@ export type FaultTrigger =
   /** Right before the target's process runs its nth next callback: any place where it awaits anything. */
   | { readonly kind: "event"; readonly nth: number }
   /** Right before the nth next such step of its log's disk. */
-  | {
-      readonly kind: "disk-step";
-      readonly step: "write" | "sync" | "create" | "rename" | "remove" | "sync-names";
-      readonly nth: number;
-    }
-  /** When the target is in the state, or at the latest after `patienceMs`: never mind. */
+  | { readonly kind: "disk-step"; readonly step: CrashStep; readonly nth: number }
+  /** When the nth next operation is acknowledged to a client. */
+  | { readonly kind: "acknowledgement"; readonly nth: number }
+  /**
+   * Right before the nth callback of the target's process after it was found in the state; never, if it was not
+   * within `patienceMs`.
+   */
   | {
       readonly kind: "state";
-      readonly state:
-        | "joint-config"
-        | "installing-snapshot"
-        | "transferring"
-        | "recovering"
-        | "checkpointing";
+      readonly state: AwaitedState;
+      readonly nth: number;
       readonly patienceMs: number;
     };
+
+/** How a cut divides the cluster, for the marks. */
+export type CutShape = "pair" | "halves" | "bridge";
 
 export type FaultAction =
   | { readonly kind: "crash"; readonly what: "process" | "power"; readonly downMs: number }
   | { readonly kind: "power-lost-everywhere"; readonly downMs: number }
   | { readonly kind: "pause"; readonly durationMs: number }
+  /** It runs and stands still by turns. */
+  | {
+      readonly kind: "slow-process";
+      readonly stillMs: number;
+      readonly runMs: number;
+      readonly durationMs: number;
+    }
+  /** Nothing passes from the ones to the others; with "both", neither way. */
   | {
       readonly kind: "cut";
+      readonly shape: CutShape;
       readonly from: readonly string[];
       readonly to: readonly string[];
       readonly ways: "one" | "both";
       readonly durationMs: number;
     }
-  | { readonly kind: "worse-network"; readonly faults: NetworkFaults; readonly durationMs: number }
+  /** Each process hears only its two neighbours in the ring. */
+  | { readonly kind: "ring"; readonly order: readonly string[]; readonly durationMs: number }
+  /** The target hears nobody ("in"), is heard by nobody ("out"), or both. */
   | {
-      readonly kind: "log-step-fails";
-      readonly step: "write" | "sync" | "create" | "rename" | "remove" | "sync-names";
-      readonly nth: number;
+      readonly kind: "isolated";
+      readonly ways: "in" | "out" | "both";
+      readonly durationMs: number;
     }
+  | { readonly kind: "worse-network"; readonly faults: NetworkFaults; readonly durationMs: number }
+  /** The nth next such step fails with EIO. */
+  | { readonly kind: "log-step-fails"; readonly step: CrashStep; readonly nth: number }
   | { readonly kind: "log-disk-full"; readonly freeBytes: number; readonly durationMs: number }
+  /** The next step of the log's disk takes so long. */
   | { readonly kind: "log-disk-stalls"; readonly durationMs: number }
   | { readonly kind: "store-write-fails" }
-  | { readonly kind: "bit-flipped-in-log"; readonly place: number; readonly bit: number }
-  | { readonly kind: "bit-flipped-in-store"; readonly of: "host" | "rows" }
+  /** `place` is taken modulo what there is; null: it does not crash, and finds out when it may. */
+  | {
+      readonly kind: "bit-flipped-in-log";
+      readonly place: number;
+      readonly bit: number;
+      readonly crashAfterMs: number | null;
+    }
+  /** A sector of the log holds what was meant for another place. */
+  | {
+      readonly kind: "sector-misplaced-in-log";
+      readonly place: number;
+      readonly crashAfterMs: number | null;
+    }
+  /** In the host's own records, or in a tablet's rows. */
+  | {
+      readonly kind: "bit-flipped-in-store";
+      readonly of: "host" | "rows";
+      readonly crashAfterMs: number | null;
+    }
   | { readonly kind: "disk-wiped"; readonly downMs: number }
   | { readonly kind: "clock-drifts"; readonly rate: number; readonly durationMs: number }
   | { readonly kind: "wall-clock-jumps"; readonly byMs: number }
-  | { readonly kind: "leadership-moved" };
+  /** The leader hands over; a while later it may find itself cut off. */
+  | { readonly kind: "leadership-moved"; readonly isolatedAfterMs: number | null };
+
+export type FaultKind = FaultAction["kind"];
 
 export interface Fault {
   /** Unique in the list. */
@@ -68,4 +125,46 @@ export interface Fault {
   readonly target: FaultTarget;
   readonly trigger: FaultTrigger;
   readonly action: FaultAction;
+}
+
+/** The fault in one line: when, whom, what. */
+export function faultText({ id, atMs, target, trigger, action }: Fault): string {
+  const { kind, ...details } = action;
+  return `#${id} at ${atMs} ms, ${targetText(target)}${triggerText(trigger)}: ${kind}${fieldsText(details)}`;
+}
+
+function targetText(target: FaultTarget): string {
+  switch (target.kind) {
+    case "process":
+      return target.name;
+    case "leader":
+      return target.nth === 0 ? "leader of the catalog" : `leader of tablet group ${target.nth}`;
+    case "whoever":
+      return "whoever";
+  }
+}
+
+function triggerText(trigger: FaultTrigger): string {
+  switch (trigger.kind) {
+    case "at-once":
+      return "";
+    case "event":
+      return `, before its callback ${trigger.nth}`;
+    case "disk-step":
+      return `, before ${trigger.step} ${trigger.nth} of its log`;
+    case "acknowledgement":
+      return `, at acknowledgement ${trigger.nth}`;
+    case "state":
+      return `, ${trigger.nth} callbacks into "${trigger.state}" (within ${trigger.patienceMs} ms)`;
+  }
+}
+
+function fieldsText(fields: object): string {
+  const text = Object.entries(fields).map(([name, value]) => ` ${name}=${valueText(value)}`);
+  return text.join("");
+}
+
+function valueText(value: unknown): string {
+  if (Array.isArray(value)) return value.join(",");
+  return typeof value === "object" && value !== null ? JSON.stringify(value) : String(value);
 }

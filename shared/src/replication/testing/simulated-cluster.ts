@@ -17,7 +17,7 @@ import type { CheckpointStore } from "../../checkpoint-store/checkpoint-store.ts
 import type { ReplicaHost } from "../replica-host.ts";
 import type { Replica } from "../replica.ts";
 import { GroupHistory } from "./group-history.ts";
-import type { Marks } from "./marks.ts";
+import type { Marks } from "../../testing/marks.ts";
 import { newRegisterState, RegisterMachines, type RegisterMachine } from "./register-machine.ts";
 import { SimulatedNetwork } from "./simulated-network.ts";
 import { SimulatedServer } from "./simulated-server.ts";

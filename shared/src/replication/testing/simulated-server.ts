@@ -20,7 +20,7 @@ import { timing } from "../../timing.ts";
 import { DEFAULT_HOST_LIMITS } from "../host-parts.ts";
 import { ReplicaHost } from "../replica-host.ts";
 import { DamagedValueError } from "../sealed-value.ts";
-import type { Marks } from "./marks.ts";
+import type { Marks } from "../../testing/marks.ts";
 import type { RegisterMachines } from "./register-machine.ts";
 import type { NetworkNode, SimulatedNetwork } from "./simulated-network.ts";
 

@@ -10,6 +10,15 @@ export class Marks {
     return this.#counts.get(mark) ?? 0;
   }
 
+  /** By name. */
+  get counts(): ReadonlyMap<string, number> {
+    return this.#counts;
+  }
+
+  addAll(counts: ReadonlyMap<string, number>): void {
+    for (const [mark, count] of counts) this.add(mark, count);
+  }
+
   toString(): string {
     const lines = [...this.#counts].sort(([a], [b]) => (a < b ? -1 : 1));
     return lines.map(([mark, count]) => `${mark}: ${count}`).join("\n");
