@@ -1,0 +1,316 @@
+/**
+ * The faults of one run, drawn from its seed. After Groce et al., "Swarm Testing" (ISSTA 2012): each run leaves out a
+ * random half of the kinds and weighs the others at random, so that runs differ far more than if each mixed all of
+ * everything; some run calm, some hostile.
+ *
+ * P1. What destroys something acknowledged (a wiped disk, damaged bytes) aims at tablet servers only: a master that
+ *     lost its disk cannot rejoin. Whether the groups can bear it just then is decided when its time comes.
+ * P2. Clocks drift within the bound that leases are safe under (shared/src/timing.ts, T1): the fastest follower
+ *     against the slowest leader gains less than a ninth.
+ */
+import type { Random } from "@stele/shared/random.ts";
+import { Draws } from "./draws.ts";
+import { CRASH_STEPS } from "./fault.ts";
+import type { Fault, FaultAction, FaultKind, FaultTarget, FaultTrigger } from "./fault.ts";
+import { partition, worseNetwork } from "./network-draws.ts";
+
+export interface FaultShape {
+  readonly masters: readonly string[];
+  readonly tabletServers: readonly string[];
+  readonly frontends: readonly string[];
+  /** Faults begin within this time. */
+  readonly durationMs: number;
+}
+
+/** P2. */
+export const LEAST_CLOCK_RATE = 0.95;
+export const MOST_CLOCK_RATE = 1.05;
+
+const HOUR_MS = 3_600_000;
+const MOST_FAULTS = 40;
+/** Before so many callbacks, or steps of a disk, something may strike. */
+const MOST_EVENTS = 400;
+const MOST_STEPS = 40;
+
+type Body = Pick<Fault, "target" | "trigger" | "action">;
+
+interface Drawing {
+  readonly draws: Draws;
+  readonly shape: FaultShape;
+  readonly names: readonly string[];
+}
+
+/** What the swarm leaves out or takes in: kinds that belong together come together. */
+const SPECIES = {
+  crash: crashes,
+  "power lost everywhere": powerLostEverywhere,
+  pause: pauses,
+  partition: partitions,
+  network: networks,
+  "log disk": logDiskFaults,
+  "disk full": fullDisks,
+  stall: stalls,
+  "store disk": storeFaults,
+  damage: damages,
+  wipe: wipes,
+  drift: drifts,
+  "wall clock": wallJumps,
+  leadership: moves,
+} as const satisfies Record<string, (drawing: Drawing) => Body>;
+
+type Species = keyof typeof SPECIES;
+
+const ALL_SPECIES = Object.keys(SPECIES) as readonly Species[];
+
+/** Their kinds, for whoever wants to know that a plan can draw them all. */
+export const PLANNED_KINDS: readonly FaultKind[] = [
+  "crash",
+  "power-lost-everywhere",
+  "pause",
+  "slow-process",
+  "cut",
+  "ring",
+  "isolated",
+  "worse-network",
+  "log-step-fails",
+  "log-disk-full",
+  "log-disk-stalls",
+  "store-write-fails",
+  "bit-flipped-in-log",
+  "sector-misplaced-in-log",
+  "bit-flipped-in-store",
+  "disk-wiped",
+  "clock-drifts",
+  "wall-clock-jumps",
+  "leadership-moved",
+];
+
+/** In order of their times, with ids in that order. */
+export function drawFaults(random: Random, shape: FaultShape): Fault[] {
+  const draws = new Draws(random);
+  const { masters, tabletServers, frontends, durationMs } = shape;
+  const drawing = { draws, shape, names: [...masters, ...tabletServers, ...frontends] };
+  const swarm = ALL_SPECIES.filter(() => draws.oneIn(2)).map(
+    (species) => [species, draws.between(1, 4)] as const,
+  );
+  const count = swarm.length === 0 ? 0 : drawCount(draws);
+  const bursts = draws.oneIn(3)
+    ? Array.from({ length: draws.between(1, 3) }, () => draws.below(durationMs))
+    : [];
+  const drawn: Omit<Fault, "id">[] = [];
+  for (let nth = 0; nth < count; nth++) {
+    const atMs = drawTime(draws, durationMs, bursts);
+    drawn.push({ atMs, ...SPECIES[draws.weighted(swarm)](drawing) });
+  }
+  drawn.sort((a, b) => a.atMs - b.atMs);
+  return drawn.map((fault, at) => ({ id: at + 1, ...fault }));
+}
+
+function drawCount(draws: Draws): number {
+  switch (draws.below(8)) {
+    case 0:
+      return 0;
+    case 1:
+    case 2:
+      return draws.between(1, 6);
+    case 3:
+    case 4:
+    case 5:
+      return draws.between(6, 18);
+    default:
+      return draws.between(18, MOST_FAULTS);
+  }
+}
+
+/** Faults that meet each other find more than those that come alone: in some runs they come in bursts. */
+function drawTime(draws: Draws, durationMs: number, bursts: readonly number[]): number {
+  if (bursts.length === 0 || draws.oneIn(4)) return draws.below(durationMs);
+  return Math.min(durationMs - 1, draws.of(bursts) + draws.below(600));
+}
+
+const AT_ONCE: FaultTrigger = { kind: "at-once" };
+
+function anyProcess({ draws, names }: Drawing): FaultTarget {
+  return { kind: "process", name: draws.of(names) };
+}
+
+/** Often a leader: it has most to lose. */
+function anyServer({ draws, shape }: Drawing): FaultTarget {
+  if (draws.oneIn(3)) return { kind: "leader", nth: draws.below(5) };
+  const { masters, tabletServers } = shape;
+  return { kind: "process", name: draws.of([...masters, ...tabletServers, ...tabletServers]) };
+}
+
+function tabletServer({ draws, shape }: Drawing): FaultTarget {
+  return { kind: "process", name: draws.of(shape.tabletServers) };
+}
+
+/** Where a process dies. */
+function crashTrigger(draws: Draws): FaultTrigger {
+  switch (draws.below(10)) {
+    case 0:
+    case 1:
+      return AT_ONCE;
+    case 2:
+    case 3:
+    case 4:
+      return { kind: "event", nth: draws.between(1, MOST_EVENTS) };
+    case 5:
+    case 6:
+    case 7: {
+      const step = draws.of(CRASH_STEPS);
+      const isCommon = step === "write" || step === "sync";
+      return { kind: "disk-step", step, nth: draws.between(1, isCommon ? MOST_STEPS : 3) };
+    }
+    default:
+      return { kind: "acknowledgement", nth: draws.between(1, 20) };
+  }
+}
+
+function downMs(draws: Draws): number {
+  return draws.oneIn(4) ? 0 : draws.duration(50, 8_000);
+}
+
+function crashes(drawing: Drawing): Body {
+  const { draws, shape } = drawing;
+  const what = draws.of(["process", "power"] as const);
+  const action = { kind: "crash", what, downMs: downMs(draws) } as const;
+  if (draws.oneIn(3)) {
+    const state = draws.of(["joint-config", "awaiting-snapshot", "recovering"] as const);
+    const trigger = {
+      kind: "state",
+      state,
+      nth: draws.duration(1, MOST_EVENTS),
+      patienceMs: draws.duration(1_000, 5_000),
+    } as const;
+    return { target: { kind: "whoever" }, trigger, action };
+  }
+  if (draws.oneIn(6)) {
+    const target = { kind: "process", name: draws.of(shape.frontends) } as const;
+    return { target, trigger: { kind: "event", nth: draws.between(1, MOST_EVENTS) }, action };
+  }
+  return { target: anyServer(drawing), trigger: crashTrigger(draws), action };
+}
+
+function powerLostEverywhere(drawing: Drawing): Body {
+  const { draws } = drawing;
+  const action = { kind: "power-lost-everywhere", downMs: downMs(draws) } as const;
+  const trigger = draws.oneIn(3)
+    ? ({ kind: "event", nth: draws.between(1, MOST_EVENTS) } as const)
+    : ({ kind: "acknowledgement", nth: draws.between(1, 60) } as const);
+  return { target: anyServer(drawing), trigger, action };
+}
+
+function pauses(drawing: Drawing): Body {
+  const { draws } = drawing;
+  const trigger: FaultTrigger = draws.oneIn(2)
+    ? AT_ONCE
+    : { kind: "event", nth: draws.between(1, MOST_EVENTS) };
+  const target = draws.oneIn(4) ? anyProcess(drawing) : anyServer(drawing);
+  if (draws.oneIn(4)) {
+    const [stillMs, runMs] = [draws.between(5, 80), draws.between(2, 30)];
+    const durationMs = draws.duration(500, 4_000);
+    return { target, trigger, action: { kind: "slow-process", stillMs, runMs, durationMs } };
+  }
+  return { target, trigger, action: { kind: "pause", durationMs: draws.duration(20, 8_000) } };
+}
+
+function partitions(drawing: Drawing): Body {
+  const { draws, names } = drawing;
+  const action = partition(draws, names);
+  const target: FaultTarget =
+    action.kind === "isolated" && draws.oneIn(2)
+      ? { kind: "leader", nth: draws.below(5) }
+      : anyProcess(drawing);
+  return { target, trigger: AT_ONCE, action };
+}
+
+function networks(drawing: Drawing): Body {
+  const { draws, shape } = drawing;
+  const action = worseNetwork(draws, shape.durationMs);
+  return { target: anyProcess(drawing), trigger: AT_ONCE, action };
+}
+
+function logDiskFaults(drawing: Drawing): Body {
+  const { draws } = drawing;
+  const step = draws.of(CRASH_STEPS);
+  const nth = draws.between(1, step === "write" || step === "sync" ? MOST_STEPS : 3);
+  return {
+    target: anyServer(drawing),
+    trigger: AT_ONCE,
+    action: { kind: "log-step-fails", step, nth },
+  };
+}
+
+function fullDisks(drawing: Drawing): Body {
+  const { draws } = drawing;
+  const freeBytes = draws.duration(1, 256 * 1024);
+  const durationMs = draws.duration(200, 4_000);
+  const action = { kind: "log-disk-full", freeBytes, durationMs } as const;
+  return { target: anyServer(drawing), trigger: AT_ONCE, action };
+}
+
+function stalls(drawing: Drawing): Body {
+  const durationMs = drawing.draws.duration(200, 10_000);
+  const action = { kind: "log-disk-stalls", durationMs } as const;
+  return { target: anyServer(drawing), trigger: AT_ONCE, action };
+}
+
+function storeFaults(drawing: Drawing): Body {
+  const action = { kind: "store-write-fails" } as const;
+  return { target: anyServer(drawing), trigger: AT_ONCE, action };
+}
+
+/** P1. */
+function damages(drawing: Drawing): Body {
+  const { draws } = drawing;
+  const crashAfterMs = draws.oneIn(3) ? null : draws.duration(1, 2_000);
+  const place = draws.below(2 ** 31);
+  return {
+    target: tabletServer(drawing),
+    trigger: AT_ONCE,
+    action: draws.of<FaultAction>([
+      { kind: "bit-flipped-in-log", place, bit: place % 8, crashAfterMs },
+      { kind: "sector-misplaced-in-log", place, crashAfterMs },
+      { kind: "bit-flipped-in-store", of: "host", crashAfterMs },
+      { kind: "bit-flipped-in-store", of: "rows", crashAfterMs },
+    ]),
+  };
+}
+
+/** P1. */
+function wipes(drawing: Drawing): Body {
+  const action = { kind: "disk-wiped", downMs: downMs(drawing.draws) } as const;
+  return { target: tabletServer(drawing), trigger: AT_ONCE, action };
+}
+
+/** P2. */
+function drifts(drawing: Drawing): Body {
+  const { draws, shape } = drawing;
+  const rate = draws.oneIn(2)
+    ? draws.of([LEAST_CLOCK_RATE, MOST_CLOCK_RATE])
+    : Math.round((LEAST_CLOCK_RATE + draws.share(0.1)) * 1000) / 1000;
+  const durationMs = draws.duration(1_000, shape.durationMs);
+  const action = { kind: "clock-drifts", rate, durationMs } as const;
+  return { target: anyProcess(drawing), trigger: AT_ONCE, action };
+}
+
+function wallJumps(drawing: Drawing): Body {
+  const { draws } = drawing;
+  const sizeMs = draws.oneIn(2) ? HOUR_MS : draws.duration(1, HOUR_MS);
+  const byMs = draws.oneIn(2) ? sizeMs : -sizeMs;
+  return {
+    target: anyProcess(drawing),
+    trigger: AT_ONCE,
+    action: { kind: "wall-clock-jumps", byMs },
+  };
+}
+
+function moves({ draws }: Drawing): Body {
+  const isolatedAfterMs = draws.oneIn(2) ? draws.between(1, 12) : null;
+  return {
+    target: { kind: "leader", nth: draws.below(5) },
+    trigger: AT_ONCE,
+    action: { kind: "leadership-moved", isolatedAfterMs },
+  };
+}
