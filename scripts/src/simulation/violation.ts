@@ -1,6 +1,7 @@
 /** What a run found wrong, and which of its checkers did. */
 export type CheckerName =
   | "one leader per term"
+  | "one vote per term"
   | "log matching"
   | "committed never changes"
   | "equal state at equal index"

@@ -43,6 +43,10 @@ export class Arrivals {
     return this.#inbox.added;
   }
 
+  get waitingBytes(): number {
+    return this.#inbox.bytes;
+  }
+
   add(from: ServerId, envelopes: readonly RaftEnvelope[]): void {
     this.#parts.counters.droppedMessages += this.#inbox.add(from, envelopes);
   }

@@ -32,6 +32,11 @@ export class Inbox {
     this.#limitBytes = limitBytes;
   }
 
+  /** Of what waits, with the overhead of each message. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
   /** Messages ever handed out. */
   get taken(): number {
     return this.#taken;

@@ -42,6 +42,7 @@ export class ReplicaHost implements RaftInbox {
   readonly counters: HostCounters;
   readonly #parts: HostParts;
   readonly #table: ReplicaTable;
+  readonly #cache: PayloadCache;
   readonly #turn = new StoreTurn();
   readonly #commitLog: CommitLog;
   readonly #dispatch: MessageDispatch;
@@ -92,6 +93,7 @@ export class ReplicaHost implements RaftInbox {
 
   private constructor(parts: HostParts, { log: opened, recovered, cache }: Opened) {
     this.#parts = parts;
+    this.#cache = cache;
     this.#commitLog = opened.log;
     this.counters = newHostCounters();
     if (opened.repairedTornTail) this.counters.tornTailsRepaired++;
@@ -235,6 +237,16 @@ export class ReplicaHost implements RaftInbox {
 
   statuses(): GroupStatus[] {
     return [...this.#table.replicas()].map((replica) => replica.status());
+  }
+
+  /** Messages that wait for the loop (`HostLimits.maxInboxBytes`). */
+  get inboxBytes(): number {
+    return this.#arrivals.waitingBytes;
+  }
+
+  /** Payloads of log entries in memory (`HostLimits.payloadCacheBytes`). */
+  get payloadCacheBytes(): number {
+    return this.#cache.bytes;
   }
 
   /** Replicas that are damaged and wait to be destroyed. */

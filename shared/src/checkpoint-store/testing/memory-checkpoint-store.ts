@@ -72,6 +72,17 @@ export class MemoryStoreDisk {
     if (this.#ownLog === "trusted") for (const log of this.#files.logs) this.#dropPages(log);
   }
 
+  /** What a reader sees now; while nothing is open, what was flushed. */
+  get contents(): OrderedTree {
+    const engine = this.#engine;
+    return engine === null || engine.isClosed ? this.#files.tables : engine.contents;
+  }
+
+  /** What a crash at this moment leaves at least. */
+  get flushed(): OrderedTree {
+    return this.#files.tables;
+  }
+
   /** Makes every later `open` refuse, until `wipe`. */
   damage(detail: string): void {
     this.#damage = detail;

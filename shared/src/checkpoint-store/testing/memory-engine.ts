@@ -79,6 +79,11 @@ export class MemoryEngine implements StoreEngine {
     return this.#state === "closed";
   }
 
+  /** What reads see now. */
+  get contents(): OrderedTree {
+    return this.#tree;
+  }
+
   getMany(keys: readonly Buffer[]): Promise<(Buffer | undefined)[]> {
     return this.#later(() => keys.map((key) => this.#tree.get(key)));
   }
