@@ -12,7 +12,6 @@ const CONNECT_TIMEOUT_MS = 2_000;
 /** Of a connection whose message is lost, so many are connections still to be made. */
 const CONNECTING_SHARE = 0.5;
 
-const NO_BYTES = Buffer.alloc(0);
 const REPEATABLE: ReadonlySet<string> = new Set(Object.values(RAFT_PATHS));
 const NOWHERE: ReplySink = { answer: () => {}, write: () => {}, end: () => {} };
 
@@ -38,7 +37,9 @@ export class MemoryExchange implements MemoryConversation {
 
   start(): void {
     const { network, url, clock } = this.#client;
+    const { path, body } = this.#request;
     const server = network.hostAt(this.#request.url);
+    network.onMessage?.(url, this.#request.url, path, body.length);
     const delayMs = network.delayMs(url, this.#request.url);
     this.#client.join(this);
     if (delayMs === null) {
@@ -50,7 +51,7 @@ export class MemoryExchange implements MemoryConversation {
       this.#server = server;
       server.join(this);
       server.clock.after(delayMs, () => this.#arrive(server));
-      if (network.draw(network.faults.breakage)) this.#breakConnection();
+      if (network.drawBreakage()) this.#breakConnection();
     }
   }
 
@@ -89,7 +90,7 @@ export class MemoryExchange implements MemoryConversation {
       end: (chunks) => this.#reply(200, chunks, "last"),
     };
     this.#gone = handler(network.copy(body), sink, headers);
-    if (!REPEATABLE.has(path) || !network.draw(network.faults.duplication)) return;
+    if (!REPEATABLE.has(path) || !network.drawDuplication()) return;
     const delayMs = network.delayMs(this.#client.url, server.url);
     if (delayMs === null) return;
     server.clock.after(delayMs, () => void handler(network.copy(body), NOWHERE, headers));
@@ -106,10 +107,14 @@ export class MemoryExchange implements MemoryConversation {
     const isFirst = !this.#headSent;
     this.#headSent = true;
     if (position === "last") this.#leaveServer();
-    const delayMs = network.delayMs(this.#request.url, url);
+    if (network.onMessage !== null) {
+      const length = chunks.reduce((sum, chunk) => sum + chunk.length, 0);
+      network.onMessage(this.#request.url, url, this.#request.path, length);
+    }
+    const delayMs = network.replyDelayMs(this.#request.url, url);
     if (delayMs === null) this.#stalled = true;
     if (delayMs === null || this.#stalled) return;
-    const bytes = network.cut(network.copy(Buffer.concat([NO_BYTES, ...chunks])));
+    const bytes = network.cut(network.copy(...chunks));
     this.#pieces.push(() => {
       if (isFirst) this.#emit((events) => events.head(status));
       for (const chunk of bytes) {
@@ -124,7 +129,7 @@ export class MemoryExchange implements MemoryConversation {
     }
     // Whichever timer fires first, the first piece arrives first.
     clock.after(delayMs, () => this.#pieces.shift()?.());
-    if (network.draw(network.faults.breakage)) this.#breakConnection();
+    if (network.drawBreakage()) this.#breakConnection();
   }
 
   #emit(event: (events: ExchangeEvents) => void): void {

@@ -18,6 +18,7 @@ import { defineRoute, routeEndpoint } from "../rpc-route.ts";
 const A = "http://a";
 const B = "http://b";
 const HARSH: NetworkFaults = {
+  ...CALM_NETWORK,
   leastDelayMs: 0.1,
   mostDelayMs: 30,
   loss: 0.02,

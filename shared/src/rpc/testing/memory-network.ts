@@ -26,7 +26,12 @@ export interface NetworkFaults {
   /** How long a message takes, uniformly in [least, most). */
   readonly leastDelayMs: number;
   readonly mostDelayMs: number;
+  /** Of these the delay is longer, uniformly by up to `spikeMs`. */
+  readonly spikeShare: number;
+  readonly spikeMs: number;
   readonly loss: number;
+  /** Beside `loss`, of replies alone: what the request asked for is done, and nobody hears of it. */
+  readonly replyLoss: number;
   /** The connection breaks; the message may have arrived before. */
   readonly breakage: number;
   /** One bit of the message flips. */
@@ -37,11 +42,31 @@ export interface NetworkFaults {
 export const CALM_NETWORK: NetworkFaults = {
   leastDelayMs: 0.05,
   mostDelayMs: 0.5,
+  spikeShare: 0,
+  spikeMs: 0,
   loss: 0,
+  replyLoss: 0,
   breakage: 0,
   damage: 0,
   duplication: 0,
 };
+
+/** What became of messages; one may count more than once. */
+export interface NetworkCounters {
+  /** Requests, pieces of replies, frames of streams, and ends of connections that are told. */
+  sent: number;
+  /** By a block. */
+  blocked: number;
+  lost: number;
+  repliesLost: number;
+  spikes: number;
+  broken: number;
+  damaged: number;
+  duplicated: number;
+}
+
+/** `bytes`: how many. Called for what is sent, whatever becomes of it. */
+export type OnMessage = (fromUrl: string, toUrl: string, path: string, bytes: number) => void;
 
 const RANDOM_STEPS = 1_000_000;
 
@@ -49,8 +74,20 @@ export class MemoryNetwork {
   readonly #random: Random;
   readonly #hosts = new Map<string, MemoryHost>();
   readonly #blocked = new Set<string>();
+  readonly counters: NetworkCounters = {
+    sent: 0,
+    blocked: 0,
+    lost: 0,
+    repliesLost: 0,
+    spikes: 0,
+    broken: 0,
+    damaged: 0,
+    duplicated: 0,
+  };
   faults: NetworkFaults;
+  onMessage: OnMessage | null = null;
 
+  /** Its fates alone are drawn from `random`. */
   constructor(random: Random, faults: NetworkFaults = CALM_NETWORK) {
     this.#random = random;
     this.faults = faults;
@@ -78,7 +115,7 @@ export class MemoryNetwork {
   }
 
   isBlocked(fromUrl: string, toUrl: string): boolean {
-    return this.#blocked.has(`${fromUrl} ${toUrl}`);
+    return this.#blocked.size > 0 && this.#blocked.has(`${fromUrl} ${toUrl}`);
   }
 
   hostAt(url: string): MemoryHost | null {
@@ -92,21 +129,55 @@ export class MemoryNetwork {
 
   /** How long the next message takes; null: it is lost. */
   delayMs(fromUrl: string, toUrl: string): number | null {
-    if (this.isBlocked(fromUrl, toUrl) || this.draw(this.faults.loss)) return null;
-    const { leastDelayMs, mostDelayMs } = this.faults;
-    const share = this.#random.below(RANDOM_STEPS) / RANDOM_STEPS;
-    return leastDelayMs + share * (mostDelayMs - leastDelayMs);
+    const { counters, faults } = this;
+    counters.sent++;
+    if (this.isBlocked(fromUrl, toUrl)) {
+      counters.blocked++;
+      return null;
+    }
+    if (this.draw(faults.loss)) {
+      counters.lost++;
+      return null;
+    }
+    const delayMs =
+      faults.leastDelayMs + this.#share() * (faults.mostDelayMs - faults.leastDelayMs);
+    if (!this.draw(faults.spikeShare)) return delayMs;
+    counters.spikes++;
+    return delayMs + this.#share() * faults.spikeMs;
+  }
+
+  /** The same for a piece of a reply. */
+  replyDelayMs(fromUrl: string, toUrl: string): number | null {
+    const delayMs = this.delayMs(fromUrl, toUrl);
+    if (delayMs === null || !this.draw(this.faults.replyLoss)) return delayMs;
+    this.counters.repliesLost++;
+    return null;
+  }
+
+  /** Whether the connection breaks now. */
+  drawBreakage(): boolean {
+    const breaks = this.draw(this.faults.breakage);
+    if (breaks) this.counters.broken++;
+    return breaks;
+  }
+
+  /** Whether the message comes twice. */
+  drawDuplication(): boolean {
+    const repeats = this.draw(this.faults.duplication);
+    if (repeats) this.counters.duplicated++;
+    return repeats;
   }
 
   /** True in `share` of all draws. */
   draw(share: number): boolean {
-    return share > 0 && this.#random.below(RANDOM_STEPS) < share * RANDOM_STEPS;
+    return share > 0 && this.#share() < share;
   }
 
   /** A copy of the bytes, as another process gets them: maybe with a flipped bit. */
-  copy(bytes: Buffer): Buffer {
-    const copy = Buffer.from(bytes);
+  copy(...parts: readonly Buffer[]): Buffer {
+    const copy = Buffer.concat(parts);
     if (copy.length > 0 && this.draw(this.faults.damage)) {
+      this.counters.damaged++;
       const at = this.#random.below(copy.length);
       copy[at] = (copy[at] ?? 0) ^ (1 << this.#random.below(8));
     }
@@ -118,6 +189,11 @@ export class MemoryNetwork {
     if (bytes.length < 2 || !this.draw(0.25)) return [bytes];
     const at = 1 + this.#random.below(bytes.length - 1);
     return [bytes.subarray(0, at), bytes.subarray(at)];
+  }
+
+  /** Uniform in [0, 1). */
+  #share(): number {
+    return this.#random.below(RANDOM_STEPS) / RANDOM_STEPS;
   }
 }
 

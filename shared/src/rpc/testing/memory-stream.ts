@@ -102,10 +102,12 @@ export class MemoryStream implements MemoryConversation {
     const { network } = this.#client;
     for await (const payload of this.#frames) {
       watchdog.touch();
-      await this.#pass(server, () => pipe.put(network.copy(encodeFrame([payload]))));
+      const frame = encodeFrame([payload]);
+      network.onMessage?.(this.#client.url, server.url, this.#path, frame.length);
+      await this.#pass(server, () => pipe.put(network.copy(frame)));
       if (this.#state !== "open") return;
       watchdog.touch();
-      if (network.draw(network.faults.breakage)) {
+      if (network.drawBreakage()) {
         throw new ChannelFailure("broken", "maybe", "connection reset");
       }
     }
@@ -131,7 +133,8 @@ export class MemoryStream implements MemoryConversation {
     const answer = await this.#answer(server, pipe);
     if (this.#senderGone.signal.aborted) return;
     const { network, clock, url } = this.#client;
-    const delayMs = network.delayMs(server.url, url);
+    network.onMessage?.(server.url, url, this.#path, answer.body.length);
+    const delayMs = network.replyDelayMs(server.url, url);
     if (delayMs === null) return;
     clock.after(delayMs, () => {
       if (answer.status === 200) this.#outcome.resolve(network.copy(answer.body));
