@@ -10,7 +10,7 @@
  */
 import { isJoint } from "@stele/shared/raft/group-config.ts";
 import type { Member } from "@stele/shared/raft/group-config.ts";
-import type { ReplicaId } from "@stele/shared/ids.ts";
+
 import type { Replica } from "@stele/shared/replication/replica.ts";
 import type { SimulatedProcess } from "../cluster/simulated-process.ts";
 import { leaderOf, replicasOf } from "./replicas.ts";
@@ -19,8 +19,8 @@ const VOTERS = 3;
 
 export class BearableLoss {
   readonly #processes: readonly SimulatedProcess[];
-  /** Replicas on servers with a flipped bit in some row: found when it is read, whatever restarts between. */
-  readonly #rotten = new Set<ReplicaId>();
+  /** Replicas whose server has a flipped bit in some row: found when it is read, whatever restarts before. */
+  readonly #rotten = new Set<string>();
 
   constructor(processes: readonly SimulatedProcess[]) {
     this.#processes = processes;
@@ -35,7 +35,7 @@ export class BearableLoss {
 
   /** Some row of its store is rotten now. */
   rowsRotted(process: SimulatedProcess): void {
-    for (const { replicaId } of replicasOf(process)) this.#rotten.add(replicaId);
+    for (const replica of replicasOf(process)) this.#rotten.add(nameOf(replica));
   }
 
   #groupBears({ tabletId }: Replica, lost: SimulatedProcess): boolean {
@@ -66,7 +66,11 @@ export class BearableLoss {
       !replica.closed &&
       replica.machine !== null &&
       replica.raft.term <= term &&
-      !this.#rotten.has(voter.replicaId)
+      !this.#rotten.has(nameOf(replica))
     );
   }
+}
+
+function nameOf({ tabletId, replicaId }: Replica): string {
+  return `${tabletId} ${replicaId}`;
 }

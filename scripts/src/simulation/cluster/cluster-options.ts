@@ -1,0 +1,96 @@
+/**
+ * How a simulated cluster is made up: sizes and limits, drawn from the seed. Limits are small, so that every run frees
+ * log segments, reads entries back from disk, installs snapshots and finds servers gone.
+ */
+import type { ServerConfig } from "@stele/shared/config-knobs.ts";
+import type { Random } from "@stele/shared/random.ts";
+import type { ServerRole } from "@stele/shared/server-role.ts";
+
+const KIB = 1024;
+const HOUR_MS = 3_600_000;
+
+export interface ClusterOptions {
+  readonly masters: number;
+  readonly tabletServers: number;
+  readonly frontends: number;
+  readonly segmentBytes: number;
+  readonly retainedLogBytes: number;
+  readonly checkpointBytes: number;
+  readonly checkpointIntervalMs: number;
+  readonly payloadCacheBytes: number;
+  readonly maxUnappliedBytes: number;
+  readonly writeBufferBytes: number;
+  readonly serverSilentMs: number;
+  readonly serverGoneMs: number;
+  /** Wall clocks differ by up to so much either way. */
+  readonly wallSkewMs: number;
+}
+
+export function drawClusterOptions(random: Random): ClusterOptions {
+  const oneOf = (...values: readonly number[]): number => values[random.below(values.length)] ?? 0;
+  return {
+    masters: oneOf(1, 3, 3, 3),
+    tabletServers: oneOf(3, 4, 4, 5),
+    frontends: 2,
+    segmentBytes: oneOf(8, 16, 32) * KIB,
+    retainedLogBytes: oneOf(1, 2, 8, 16) * KIB,
+    checkpointBytes: oneOf(4, 8, 16) * KIB,
+    checkpointIntervalMs: oneOf(1_000, 3_000, 10_000),
+    payloadCacheBytes: oneOf(0, 1, 4, 64) * KIB,
+    maxUnappliedBytes: oneOf(32, 1024) * KIB,
+    writeBufferBytes: oneOf(2, 8, 32) * KIB,
+    serverSilentMs: oneOf(1_000, 2_000, 3_000),
+    serverGoneMs: oneOf(3_000, 5_000, 10_000, 60_000),
+    wallSkewMs: oneOf(0, 100, 10_000, HOUR_MS),
+  };
+}
+
+export interface ServerPlan {
+  readonly name: string;
+  readonly role: ServerRole;
+  readonly config: ServerConfig;
+}
+
+/** In a fixed order: masters, tablet servers, front-ends. */
+export function serverPlans(options: ClusterOptions): ServerPlan[] {
+  const named = (prefix: string, role: ServerRole, count: number) =>
+    Array.from({ length: count }, (_, at) => ({ name: `${prefix}${at + 1}`, role }));
+  const masters = named("m", "master", options.masters);
+  const masterUrls = masters.map(({ name }) => urlOf(name));
+  const all = [
+    ...masters,
+    ...named("ts", "tablet-server", options.tabletServers),
+    ...named("fe", "frontend", options.frontends),
+  ];
+  return all.map(({ name, role }) => ({ name, role, config: configOf(name, masterUrls, options) }));
+}
+
+function urlOf(name: string): string {
+  return `http://${name}:7000`;
+}
+
+function configOf(name: string, masters: readonly string[], options: ClusterOptions): ServerConfig {
+  return {
+    dataDir: name,
+    name,
+    listen: { host: name, port: 7000 },
+    advertise: urlOf(name),
+    masters,
+    clusterTokenFile: null,
+    logLevel: "debug",
+    timingScale: 1,
+    segmentBytes: options.segmentBytes,
+    retainedLogBytes: options.retainedLogBytes,
+    checkpointBytes: options.checkpointBytes,
+    checkpointIntervalMs: options.checkpointIntervalMs,
+    maxUnappliedBytes: options.maxUnappliedBytes,
+    payloadCacheBytes: options.payloadCacheBytes,
+    writeBufferBytes: options.writeBufferBytes,
+    storeCacheBytes: 0,
+    rowCacheBytes: 0,
+    idempotencyTtlMs: HOUR_MS,
+    serverSilentMs: options.serverSilentMs,
+    serverGoneMs: options.serverGoneMs,
+    expectTabletServers: options.tabletServers,
+  };
+}

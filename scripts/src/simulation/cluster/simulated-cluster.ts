@@ -1,0 +1,112 @@
+/**
+ * The whole cluster in one process on one time line: masters, tablet servers and front-ends, the real objects over a
+ * simulated clock, network and disks. One seed gives one run.
+ */
+import { startMaster } from "@stele/master/master-server.ts";
+import type { CatalogReplica } from "@stele/master/catalog-replica.ts";
+import { startTabletServer } from "@stele/tablet-server/tablet-server.ts";
+import type { MemoryNetwork } from "@stele/shared/rpc/testing/memory-network.ts";
+import type { SimulatedClock } from "@stele/shared/testing/simulated-clock.ts";
+import { OperationsClient } from "../../workloads/operations-client.ts";
+import type { StoreClient } from "../../workloads/store-client.ts";
+import type { RandomStreams } from "../random-streams.ts";
+import { serverPlans, type ClusterOptions, type ServerPlan } from "./cluster-options.ts";
+import { SimulatedFrontend } from "./simulated-frontend.ts";
+import type { ClusterUnderTest, SimulatedProcess } from "./simulated-process.ts";
+import { SimulatedServer, type ClusterParts, type StartServer } from "./simulated-server.ts";
+
+const FORM_WITHIN_MS = 60_000;
+const MICROS = 1000;
+
+export class SimulatedCluster implements ClusterUnderTest {
+  readonly line: SimulatedClock;
+  readonly network: MemoryNetwork;
+  readonly processes: readonly SimulatedProcess[];
+  readonly masters: readonly SimulatedServer[];
+  readonly tabletServers: readonly SimulatedServer[];
+  readonly frontends: readonly SimulatedFrontend[];
+  readonly #parts: ClusterParts;
+  readonly #streams: RandomStreams;
+  /** By name, of the master processes that run. */
+  readonly #catalogs = new Map<string, CatalogReplica>();
+  /** From then on no master makes up a cluster of its own. */
+  #isFormed = false;
+
+  constructor(options: ClusterOptions, parts: ClusterParts, streams: RandomStreams) {
+    this.line = parts.line;
+    this.network = parts.network;
+    this.#parts = parts;
+    this.#streams = streams;
+    const plans = serverPlans(options);
+    const of = (plan: ServerPlan) => {
+      const random = streams.of(plan.name);
+      const skewMs = random.below(2 * options.wallSkewMs + 1) - options.wallSkewMs;
+      return { ...plan, random, wallSkewMicros: skewMs * MICROS };
+    };
+    this.masters = plans
+      .filter(({ role }) => role === "master")
+      .map((plan) => new SimulatedServer(parts, { ...of(plan), start: this.#startMaster(plan) }));
+    this.tabletServers = plans
+      .filter(({ role }) => role === "tablet-server")
+      .map((plan) => new SimulatedServer(parts, { ...of(plan), start: beginTabletServer }));
+    this.frontends = plans
+      .filter(({ role }) => role === "frontend")
+      .map((plan) => new SimulatedFrontend(parts, of(plan)));
+    this.processes = [...this.masters, ...this.tabletServers, ...this.frontends];
+  }
+
+  /** Starts every process; false: they did not become a cluster in time. */
+  async form(): Promise<boolean> {
+    for (const process of this.processes) process.start();
+    this.#isFormed = await this.line.runUntil(() => this.isReady(), FORM_WITHIN_MS);
+    return this.#isFormed;
+  }
+
+  /** Every front-end could serve a client. */
+  isReady(): boolean {
+    if (this.#parts.violations.first !== null) return true;
+    return this.frontends.every(({ running }) => running?.routing.unreadyReason() === null);
+  }
+
+  /** Of the master that leads the catalog, on a process that runs. */
+  leadingCatalog(): CatalogReplica | null {
+    for (const { name, state } of this.masters) {
+      const catalog = this.#catalogs.get(name);
+      if (state === "running" && catalog !== undefined && catalog.leader !== null) return catalog;
+    }
+    return null;
+  }
+
+  /** A client of the nth front-end, on a machine of its own that never fails. */
+  clientOf(nth: number): StoreClient {
+    const frontend = this.frontends[nth % this.frontends.length] as SimulatedFrontend;
+    return new OperationsClient({
+      clock: this.line.process(),
+      frontEnd: () => {
+        const { running } = frontend;
+        if (running === null) return null;
+        const { rows, tables } = running.routing.operations;
+        return { clock: running.clock, rows, tables };
+      },
+      chunkRows: 1 + this.#streams.of("chunks").below(30),
+      unexpected: (error) => {
+        const text = error instanceof Error ? error.stack : String(error);
+        this.#parts.violations.add("process failed", `${frontend.name}: ${text}`);
+      },
+    });
+  }
+
+  #startMaster({ name }: ServerPlan): StartServer {
+    return async (world, config, refused) => {
+      this.#catalogs.delete(name);
+      const bootstrap = !this.#isFormed;
+      const { replica, running } = await startMaster(world, config, { bootstrap });
+      this.#catalogs.set(name, replica);
+      running.catch(refused);
+    };
+  }
+}
+
+const beginTabletServer: StartServer = async (world, config) => {
+  await startTabletServer(world, config);
+};
