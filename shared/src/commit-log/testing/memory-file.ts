@@ -4,7 +4,7 @@
  */
 import type { Random } from "../../random.ts";
 
-const SECTOR_BYTES = 512;
+export const SECTOR_BYTES = 512;
 const PAGE_SECTORS = 8;
 
 /** Bytes that grow at the end, zero until written. */
@@ -73,7 +73,8 @@ export class MemoryFile {
     this.#dirty.clear();
   }
 
-  losePower(random: Random): void {
+  /** Returns how many sectors were lost. */
+  losePower(random: Random): number {
     const unit = random.below(2) === 0 ? 1 : PAGE_SECTORS;
     const fates = new Map<number, "kept" | "lost">();
     const kept: number[] = [];
@@ -83,6 +84,7 @@ export class MemoryFile {
       fates.set(group, fate);
       if (fate === "kept") kept.push(sector);
     }
+    const lost = this.#dirty.size - kept.length;
     const keptEnd = ((kept.at(-1) ?? -1) + 1) * SECTOR_BYTES;
     this.#durable.length = Math.max(this.#durable.length, Math.min(keptEnd, this.#seen.length));
     this.#settle(kept);
@@ -90,6 +92,7 @@ export class MemoryFile {
     this.#seen.length = 0;
     this.#seen.length = this.#durable.length;
     this.#durable.view.copy(this.#seen.view);
+    return lost;
   }
 
   /** Changes bytes for good; whatever was not synced becomes durable with it. */

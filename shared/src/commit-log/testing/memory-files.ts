@@ -12,6 +12,12 @@ export class DiskError extends Error {
   }
 }
 
+/** What power losses took. */
+export interface PowerLosses {
+  readonly sectors: number;
+  readonly names: number;
+}
+
 export class MemoryFiles {
   #names = new Map<string, MemoryFile>();
   #syncedNames = new Map<string, MemoryFile>();
@@ -46,7 +52,7 @@ export class MemoryFiles {
   write(name: string, offset: number, bytes: Buffer): void {
     const file = this.get(name);
     const growth = Math.max(0, offset + bytes.length - file.length);
-    const free = Math.max(0, this.capacityBytes - this.#usedBytes());
+    const free = Math.max(0, this.#freeBytes());
     const written = Math.max(0, bytes.length - Math.max(0, growth - free));
     file.write(offset, bytes.subarray(0, written));
     if (written < bytes.length) throw new DiskError("ENOSPC", name);
@@ -57,22 +63,32 @@ export class MemoryFiles {
   }
 
   /** Any subset of the name changes survives that no fsync covers, and any of the bytes. */
-  losePower(random: Random): void {
+  losePower(random: Random): PowerLosses {
+    const lost = { sectors: 0, names: 0 };
     const names = new Map(this.#syncedNames);
     for (const name of new Set([...this.#names.keys(), ...names.keys()])) {
       const current = this.#names.get(name);
-      if (current === names.get(name) || random.below(2) === 0) continue;
-      if (current === undefined) names.delete(name);
+      if (current === names.get(name)) continue;
+      if (random.below(2) === 0) lost.names++;
+      else if (current === undefined) names.delete(name);
       else names.set(name, current);
     }
-    for (const file of new Set(names.values())) file.losePower(random);
+    for (const file of new Set(names.values())) lost.sectors += file.losePower(random);
     this.#names = names;
     this.syncNames();
+    return lost;
   }
 
-  #usedBytes(): number {
+  usedBytes(): number {
     let bytes = 0;
     for (const file of new Set(this.#names.values())) bytes += file.length;
     return bytes;
+  }
+
+  #freeBytes(): number {
+    const { capacityBytes } = this;
+    return capacityBytes === Number.POSITIVE_INFINITY
+      ? capacityBytes
+      : capacityBytes - this.usedBytes();
   }
 }

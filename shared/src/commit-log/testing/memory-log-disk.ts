@@ -14,11 +14,31 @@ import { assert } from "../../assert.ts";
 import { delay } from "../../clock.ts";
 import type { Clock } from "../../clock.ts";
 import type { Random } from "../../random.ts";
+import { SECTOR_BYTES } from "./memory-file.ts";
 import { DiskError, MemoryFiles } from "./memory-files.ts";
 import { MemoryLogDirectory } from "./memory-log-directory.ts";
 
 /** One thing that a call does to the disk; a crash falls between two of them. */
 export type DiskStep = "read" | "write" | "sync" | "create" | "rename" | "remove" | "sync-names";
+
+/** Called before each step: here a test or simulation ends process or power, or throws an error. */
+export type BeforeStep = (step: DiskStep, name: string) => void;
+
+/** Faults that took effect. */
+export interface LogDiskCounters {
+  /** 512-byte sectors that were written, not synced, and gone after a power loss. */
+  lostSectors: number;
+  /** Creations, renames and removals that a power loss undid. */
+  lostNames: number;
+  failedSyncs: number;
+  /** Steps other than syncs that failed with EIO. */
+  failedSteps: number;
+  /** Writes that failed with ENOSPC. */
+  fullWrites: number;
+  stalls: number;
+  flippedBits: number;
+  misdirectedSectors: number;
+}
 
 export interface MemoryLogDiskOptions {
   readonly random: Random;
@@ -26,19 +46,40 @@ export interface MemoryLogDiskOptions {
   readonly clock?: Clock;
   /** Drawn for each step; a stall is a long one. */
   readonly stepMs?: (step: DiskStep) => number;
-  /** Called before each step: here a test or simulation makes it fail, or ends process or power. */
-  readonly beforeStep?: (step: DiskStep, name: string) => void;
+  /** The first value of the disk's `beforeStep`. */
+  readonly beforeStep?: BeforeStep;
+}
+
+/** What is to happen at the nth next step of this kind. */
+interface StepPoint {
+  readonly step: DiskStep;
+  countdown: number;
+  /** Null: it fails. */
+  readonly act: (() => void) | null;
 }
 
 export class MemoryLogDisk {
+  beforeStep: BeforeStep | null;
+  readonly counters: LogDiskCounters = {
+    lostSectors: 0,
+    lostNames: 0,
+    failedSyncs: 0,
+    failedSteps: 0,
+    fullWrites: 0,
+    stalls: 0,
+    flippedBits: 0,
+    misdirectedSectors: 0,
+  };
   readonly #options: MemoryLogDiskOptions;
   readonly #files = new MemoryFiles();
   /** The directory of the running process. */
   #open: MemoryLogDirectory | null = null;
-  #failures: { readonly step: DiskStep; countdown: number }[] = [];
+  #points: StepPoint[] = [];
+  #stallMs = 0;
 
   constructor(options: MemoryLogDiskOptions) {
     this.#options = options;
+    this.beforeStep = options.beforeStep ?? null;
   }
 
   /** For a new process; the one before it ends. */
@@ -50,26 +91,48 @@ export class MemoryLogDisk {
     return directory;
   }
 
-  /** M3, M4. */
+  /** M3, M4. Forgets what was to happen at later steps. */
   endProcess(): void {
     this.#open = null;
-    this.#failures = [];
+    this.#points = [];
+    this.#stallMs = 0;
   }
 
   /** M1, M4. */
   losePower(): void {
     this.endProcess();
-    this.#files.losePower(this.#options.random);
+    const lost = this.#files.losePower(this.#options.random);
+    this.counters.lostSectors += lost.sectors;
+    this.counters.lostNames += lost.names;
   }
 
   /** The `nth` step of this kind fails with EIO, unless `endProcess` comes first; 1 is the next. */
   failStep(step: DiskStep, nth = 1): void {
-    this.#failures.push({ step, countdown: nth });
+    this.#points.push({ step, countdown: nth, act: null });
+  }
+
+  /**
+   * Calls `act` right before the `nth` step of this kind, unless `endProcess` comes first; 1 is the
+   * next. If `act` ends process or power, the step is not taken.
+   */
+  atNthStep(step: DiskStep, nth: number, act: () => void): void {
+    this.#points.push({ step, countdown: nth, act });
+  }
+
+  /** The next step takes this much longer. REQUIRES: a clock and `stepMs`. */
+  stallNext(durationMs: number): void {
+    assert(this.#options.stepMs !== undefined, "a disk without a clock does not stall");
+    this.#stallMs = Math.max(this.#stallMs, durationMs);
   }
 
   /** Writes that would make the files larger than this in total fail with ENOSPC, part way. */
   limitCapacity(bytes: number): void {
     this.#files.capacityBytes = bytes;
+  }
+
+  /** Of all files together, as the process sees them. */
+  get usedBytes(): number {
+    return this.#files.usedBytes();
   }
 
   /** Rot and stray writes: the file's bytes, changed in place, durably. */
@@ -82,6 +145,17 @@ export class MemoryLogDisk {
       assert(offset < bytes.length, () => `${name} has no byte ${offset}`);
       bytes[offset] = (bytes[offset] ?? 0) ^ (1 << bit);
     });
+    this.counters.flippedBits++;
+  }
+
+  /** Writes the file's 512-byte sector `from` over its sector `to`, as a disk does that goes astray. */
+  misdirectSector(name: string, from: number, to: number): void {
+    this.damage(name, (bytes) => {
+      const sectors = Math.ceil(bytes.length / SECTOR_BYTES);
+      assert(from < sectors && to < sectors, () => `${name} has ${sectors} sectors`);
+      bytes.copyWithin(to * SECTOR_BYTES, from * SECTOR_BYTES, (from + 1) * SECTOR_BYTES);
+    });
+    this.counters.misdirectedSectors++;
   }
 
   /** Durably, as if someone had deleted it behind the log's back. */
@@ -112,25 +186,47 @@ export class MemoryLogDisk {
     name: string,
     act: () => T,
   ): Promise<T> {
-    const { clock, stepMs, beforeStep } = this.#options;
-    if (clock !== undefined && stepMs !== undefined) await delay(clock, stepMs(step));
-    else await Promise.resolve();
-    if (caller === this.#open) beforeStep?.(step, name);
+    await this.#takeTime(caller, step);
+    if (caller === this.#open) this.beforeStep?.(step, name);
+    const fails = caller === this.#open && this.#reachPoints(step);
     if (caller !== this.#open) return await never;
-    if (this.#takeFailure(step)) {
-      if (step === "sync") this.#files.get(name).failSync();
-      throw new DiskError("EIO", name);
+    if (fails) this.#fail(step, name);
+    try {
+      return act();
+    } catch (error) {
+      if (error instanceof DiskError && error.code === "ENOSPC") this.counters.fullWrites++;
+      throw error;
     }
-    return act();
   }
 
-  #takeFailure(step: DiskStep): boolean {
-    let fails = false;
-    for (const failure of this.#failures) {
-      if (failure.step === step && --failure.countdown === 0) fails = true;
+  async #takeTime(caller: MemoryLogDirectory, step: DiskStep): Promise<void> {
+    const { clock, stepMs } = this.#options;
+    if (clock === undefined || stepMs === undefined) return await Promise.resolve();
+    const stallMs = caller === this.#open ? this.#stallMs : 0;
+    if (stallMs > 0) {
+      this.#stallMs = 0;
+      this.counters.stalls++;
     }
-    this.#failures = this.#failures.filter(({ countdown }) => countdown > 0);
-    return fails;
+    await delay(clock, stepMs(step) + stallMs);
+  }
+
+  /** Whether the step fails. */
+  #reachPoints(step: DiskStep): boolean {
+    if (this.#points.length === 0) return false;
+    const reached = this.#points.filter((point) => point.step === step && --point.countdown === 0);
+    this.#points = this.#points.filter(({ countdown }) => countdown > 0);
+    for (const { act } of reached) act?.();
+    return reached.some(({ act }) => act === null);
+  }
+
+  #fail(step: DiskStep, name: string): never {
+    if (step === "sync") {
+      this.#files.get(name).failSync();
+      this.counters.failedSyncs++;
+    } else {
+      this.counters.failedSteps++;
+    }
+    throw new DiskError("EIO", name);
   }
 }
 
