@@ -94,12 +94,16 @@ describe("after a crash the twin", () => {
       const random = new SeededRandom(seed);
       const clock = newClock(random);
       const files = { tables: new OrderedTree(), logs: [], nextLog: 1 };
-      const settings = { writeBufferBytes: 3000, silentFlushPercent: 30, flushMsMax: 20 };
+      const { counters } = new MemoryStoreDisk({ clock, random });
+      const settings = { writeBufferBytes: 3000, silentFlushPercent: 30, flushMsMax: 20, counters };
       const engine = new MemoryEngine(files, { clock, random, ...settings });
       await clock.until(engine.writeBatch([putA("1")]));
       await clock.until(engine.flush());
       engine.crash();
-      if (files.tables.get(key) === undefined) lost += 1;
+      const isLost = files.tables.get(key) === undefined;
+      expect(isLost).toBe(counters.silentFlushes > 0);
+      expect(counters.lostMemtables).toBe(isLost ? 1 : 0);
+      if (isLost) lost += 1;
     }
     expect(lost).toBeGreaterThan(5);
     expect(lost).toBeLessThan(20);
@@ -136,6 +140,55 @@ describe("the twin's faults", () => {
       await expect(call()).rejects.toThrow(/ENOSPC/);
     }
     await clock.until(store.close());
+  });
+
+  test("a failed flush shows in no flush request, but in every batch and after the crash", async () => {
+    const { clock, disk } = newRun(1, "deleted");
+    const store = await clock.until(disk.open());
+    await clock.until(store.write([putA("proven")]));
+    await clock.until(store.checkpoint());
+    await clock.until(store.write([putA("lost")]));
+    disk.failNextFlush(new Error("EIO"));
+    await expect(clock.until(store.checkpoint())).rejects.toThrow(/no proof/);
+    await expect(clock.until(store.write([putA("refused")]))).rejects.toThrow(StoreFailedError);
+    expect(disk.contents.get(key)?.toString()).toBe("lost");
+    expect(disk.flushed.get(key)?.toString()).toBe("proven");
+    disk.crash();
+    expect(disk.counters).toMatchObject({ failedFlushes: 1, lostMemtables: 1 });
+    const again = await clock.until(disk.open());
+    expect((await clock.until(again.getMany([key])))[0]?.toString()).toBe("proven");
+    await clock.until(again.write([putA("fresh")]));
+    await clock.until(again.checkpoint());
+  });
+
+  test("after a failed flush a batch that needs a new memtable fails at once", async () => {
+    const { clock, disk } = newRun(1, "deleted");
+    const store = await clock.until(disk.open());
+    disk.failNextFlush(new Error("EIO"));
+    const fill = async (): Promise<void> => {
+      for (;;) await store.write([putA("x".repeat(15_000))]);
+    };
+    const before = clock.monotonicMs();
+    await expect(clock.until(fill())).rejects.toThrow(/EIO/);
+    expect(clock.monotonicMs() - before).toBeLessThan(100);
+  });
+
+  test("a flush that stalls holds the checkpoint up, and reads and batches go on", async () => {
+    const { clock, disk } = newRun(2, "deleted");
+    const store = await clock.until(disk.open());
+    await clock.until(store.write([putA("1")]));
+    disk.stallNextFlush(5_000);
+    const before = clock.monotonicMs();
+    const proven = store.checkpoint();
+    await clock.runFor(1_000);
+    const wrote = clock.monotonicMs();
+    await clock.until(store.write([putA("2")]));
+    expect((await clock.until(store.getMany([key])))[0]?.toString()).toBe("2");
+    expect(clock.monotonicMs() - wrote).toBeLessThan(1);
+    await clock.until(proven);
+    expect(clock.monotonicMs() - before).toBeGreaterThan(5_000);
+    expect(clock.monotonicMs() - before).toBeLessThan(6_000);
+    expect(disk.counters.stalledFlushes).toBe(1);
   });
 
   test("a damaged store is refused until it is wiped", async () => {

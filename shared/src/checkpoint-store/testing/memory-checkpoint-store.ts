@@ -18,7 +18,12 @@ import type { Random } from "../../random.ts";
 import { StoreRefusedError } from "../checkpoint-store.ts";
 import type { CheckpointStore, StoreEntry, StoreRange } from "../checkpoint-store.ts";
 import { applied, MemoryEngine } from "./memory-engine.ts";
-import type { MemoryEngineSettings, MemoryFiles, MemoryLog } from "./memory-engine.ts";
+import type {
+  MemoryEngineSettings,
+  MemoryFiles,
+  MemoryLog,
+  StoreDiskCounters,
+} from "./memory-engine.ts";
 import { OrderedTree } from "./ordered-tree.ts";
 import type { FlushProof } from "../proven-flush.ts";
 import { ProvenStore } from "../proven-store.ts";
@@ -40,6 +45,14 @@ export interface MemoryStoreOptions {
 
 /** Survives crashes, as a directory does. */
 export class MemoryStoreDisk {
+  readonly counters: StoreDiskCounters = {
+    silentFlushes: 0,
+    failedFlushes: 0,
+    stalledFlushes: 0,
+    lostMemtables: 0,
+    flippedBits: 0,
+    droppedBatches: 0,
+  };
   readonly #settings: MemoryEngineSettings;
   readonly #ownLog: "deleted" | "trusted";
   readonly #onProof: ((proof: FlushProof) => void) | undefined;
@@ -50,7 +63,8 @@ export class MemoryStoreDisk {
   constructor(options: MemoryStoreOptions) {
     const { clock, random, ownLog = "deleted", onProof } = options;
     const { writeBufferBytes = 64 * 1024, silentFlushPercent = 30, flushMsMax = 20 } = options;
-    this.#settings = { clock, random, writeBufferBytes, silentFlushPercent, flushMsMax };
+    const { counters } = this;
+    this.#settings = { clock, random, writeBufferBytes, silentFlushPercent, flushMsMax, counters };
     this.#ownLog = ownLog;
     this.#onProof = onProof;
   }
@@ -93,6 +107,20 @@ export class MemoryStoreDisk {
     must(this.#engine, "no incarnation is open").failWrites(error);
   }
 
+  /**
+   * Makes this incarnation's next flush fail, and every batch from then on. No flush request tells of
+   * it, as LevelDB's do not.
+   */
+  failNextFlush(error: Error): void {
+    must(this.#engine, "no incarnation is open").nextFlush.error = error;
+  }
+
+  /** This incarnation's next flush takes this much longer; batches wait for it when they must. */
+  stallNextFlush(durationMs: number): void {
+    const { nextFlush } = must(this.#engine, "no incarnation is open");
+    nextFlush.stallMs = Math.max(nextFlush.stallMs, durationMs);
+  }
+
   /** Flips one bit of one flushed value in the range; returns its key, null if there is none. */
   flipBit(range: StoreRange): Buffer | null {
     const { random } = this.#settings;
@@ -106,6 +134,7 @@ export class MemoryStoreDisk {
     const flipped = Buffer.from(value);
     const at = random.below(flipped.length);
     flipped[at] = must(flipped[at], "in bounds") ^ (1 << random.below(8));
+    this.counters.flippedBits++;
     const replace = { type: "put", key, value: flipped } as const;
     if (this.#engine === null) this.#files.tables = applied(this.#files.tables, [replace]);
     else this.#engine.replaceValue(key, value, flipped);
@@ -134,6 +163,6 @@ export class MemoryStoreDisk {
   #dropPages(log: MemoryLog): void {
     const { random } = this.#settings;
     const from = random.below(log.batches.length + 1);
-    log.batches.splice(from, random.below(4));
+    this.counters.droppedBatches += log.batches.splice(from, random.below(4)).length;
   }
 }

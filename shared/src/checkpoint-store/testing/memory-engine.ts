@@ -4,6 +4,7 @@
  * E1. `files.tables` is the tree after some number of whole batches; the memtables hold the rest.
  * E2. A log is deleted in the same step that makes its batches part of the tables.
  * E3. Once `crash` returned, nothing settles and `files` is left alone.
+ * E4. When a flush failed, no batch is taken any more; flush requests still resolve.
  */
 import { must } from "../../assert.ts";
 import type { Clock } from "../../clock.ts";
@@ -19,12 +20,32 @@ import { MemoryIterator } from "./memory-iterator.ts";
 import type { OrderedTree } from "./ordered-tree.ts";
 import type { StoreEngine } from "../store-engine.ts";
 
+/** Faults that took effect. */
+export interface StoreDiskCounters {
+  /** Flush requests that resolved without a flush. */
+  silentFlushes: number;
+  failedFlushes: number;
+  stalledFlushes: number;
+  /** Memtables with batches that a crash took. */
+  lostMemtables: number;
+  flippedBits: number;
+  /** Of logs that were not deleted; they leave a hole. */
+  droppedBatches: number;
+}
+
+/** What the next flush is in for. */
+export interface FlushFate {
+  stallMs: number;
+  error: Error | null;
+}
+
 export interface MemoryEngineSettings {
   readonly clock: Clock;
   readonly random: Random;
   readonly writeBufferBytes: number;
   readonly silentFlushPercent: number;
   readonly flushMsMax: number;
+  readonly counters: StoreDiskCounters;
 }
 
 /** One log of the store; its batches matter only to a store that trusts its logs. */
@@ -49,30 +70,30 @@ interface Immutable {
 }
 
 export class MemoryEngine implements StoreEngine {
+  /** Time as this incarnation sees it: none after its crash. */
+  readonly clock: Clock;
+  readonly nextFlush: FlushFate = { stallMs: 0, error: null };
   readonly #files: MemoryFiles;
   readonly #settings: MemoryEngineSettings;
   #tree: OrderedTree;
   #memtableBytes = 0;
   #immutable: Immutable | null = null;
   #writeError: Error | null = null;
+  #flushFailed = false;
   #state: "open" | "closed" | "crashed" = "open";
 
   constructor(files: MemoryFiles, settings: MemoryEngineSettings) {
     this.#files = files;
     this.#settings = settings;
     this.#tree = files.tables;
-    this.#beginLog();
-  }
-
-  /** Time as this incarnation sees it: none after its crash. */
-  get clock(): Clock {
-    const { clock } = this.#settings;
-    return {
+    const { clock } = settings;
+    this.clock = {
       monotonicMs: () => clock.monotonicMs(),
       wallMicros: () => clock.wallMicros(),
       after: (delayMs, callback) => clock.after(delayMs, () => this.#unlessCrashed(callback)),
       soon: (callback) => clock.soon(() => this.#unlessCrashed(callback)),
     };
+    this.#beginLog();
   }
 
   get isClosed(): boolean {
@@ -129,8 +150,12 @@ export class MemoryEngine implements StoreEngine {
   }
 
   async flush(): Promise<void> {
-    const { random, silentFlushPercent } = this.#settings;
-    if (random.below(100) < silentFlushPercent) return this.#later(() => undefined);
+    const { random, silentFlushPercent, counters } = this.#settings;
+    if (random.below(100) < silentFlushPercent) {
+      counters.silentFlushes++;
+      return this.#later(() => undefined);
+    }
+    if (this.#flushFailed) return this.#later(() => undefined);
     await this.#turnMemtable();
     await this.#immutable?.flushed;
   }
@@ -142,9 +167,13 @@ export class MemoryEngine implements StoreEngine {
   }
 
   crash(): void {
+    const { random, counters } = this.#settings;
+    const immutable = this.#state === "open" ? this.#immutable : null;
+    if (this.#state === "open" && this.#memtableBytes > 0) counters.lostMemtables++;
     this.#state = "crashed";
-    const immutable = this.#immutable;
-    if (immutable !== null && this.#settings.random.below(2) === 0) this.#keep(immutable);
+    if (immutable === null) return;
+    if (!this.#flushFailed && random.below(2) === 0) this.#keep(immutable);
+    else counters.lostMemtables++;
   }
 
   failWrites(error: Error): void {
@@ -162,7 +191,8 @@ export class MemoryEngine implements StoreEngine {
 
   /** Waits for the flush in progress, as LevelDB makes its writers wait, and starts the next. */
   async #turnMemtable(): Promise<void> {
-    while (this.#immutable !== null) await this.#immutable.flushed;
+    while (this.#immutable !== null && !this.#flushFailed) await this.#immutable.flushed;
+    if (this.#flushFailed) return;
     const flushed = Promise.withResolvers<void>();
     const { number } = this.#activeLog();
     const immutable: Immutable = { tree: this.#tree, log: number, flushed: flushed.promise };
@@ -170,15 +200,30 @@ export class MemoryEngine implements StoreEngine {
     this.#memtableBytes = 0;
     this.#beginLog();
     const { random, flushMsMax } = this.#settings;
-    this.clock.after(1 + random.below(flushMsMax), () => {
+    this.clock.after(1 + random.below(flushMsMax) + this.#takeStall(), () => {
       if (this.#state === "closed") return;
-      this.#keep(immutable);
-      this.#immutable = null;
+      if (this.nextFlush.error !== null) this.#failFlush(this.nextFlush.error);
+      else this.#keep(immutable);
       flushed.resolve();
     });
   }
 
+  #takeStall(): number {
+    const { stallMs } = this.nextFlush;
+    if (stallMs > 0) this.#settings.counters.stalledFlushes++;
+    this.nextFlush.stallMs = 0;
+    return stallMs;
+  }
+
+  /** E4: as LevelDB does, which remembers an error of its background work for good. */
+  #failFlush(error: Error): void {
+    this.#settings.counters.failedFlushes++;
+    this.#flushFailed = true;
+    this.#writeError = error;
+  }
+
   #keep({ tree, log }: Immutable): void {
+    this.#immutable = null;
     this.#files.tables = tree;
     this.#files.logs = this.#files.logs.filter((each) => each.number > log);
   }
