@@ -1,0 +1,93 @@
+/** Writes of several rows in one call, also of one row twice: each its own outcome, those of a row in their order. */
+import type { Random } from "@stele/shared/random.ts";
+import type { WriteOperation } from "../check/history/row-operation.ts";
+import { HotRows } from "./hot-rows.ts";
+import type { HotRow } from "./hot-rows.ts";
+import type { RecordedTable } from "./recorded-table.ts";
+import type { RowWorkloadParts } from "./registers.ts";
+import type { Caller, Mark, Workload, WorkloadProblem } from "./workload.ts";
+import { COLUMNS, DELETE_ROW, increment, set, UniqueValues, write } from "./writes.ts";
+
+export const BATCH_PREFIX = "b";
+
+const ROWS_MAX = 4;
+
+interface Member {
+  readonly row: HotRow;
+  readonly operation: WriteOperation;
+}
+
+export class Batches implements Workload {
+  readonly #table: RecordedTable;
+  readonly #random: Random;
+  readonly #mark: Mark;
+  readonly #rows: HotRows;
+  readonly #values = new UniqueValues(BATCH_PREFIX);
+
+  constructor({ table, rows: count, random, mark }: RowWorkloadParts) {
+    this.#table = table;
+    this.#random = random;
+    this.#mark = mark;
+    this.#rows = new HotRows({ prefix: BATCH_PREFIX, count, random, mark });
+  }
+
+  async step(caller: Caller): Promise<void> {
+    const members = this.#random.below(3) === 0 ? [] : this.#draw();
+    if (members.length === 0) {
+      const { key } = this.#rows.any();
+      await this.#table.get(caller, { kind: "get", key, columns: null });
+      return;
+    }
+    const rows = new Set(members.map(({ row }) => row));
+    if (rows.size < members.length) this.#mark("batch wrote a row twice");
+    const tablets = new Set([...rows].map(({ key }) => this.#table.tabletOf(key)));
+    if (tablets.size > 1) this.#mark("batch crossed a tablet bound");
+    const operations = members.map(({ operation }) => operation);
+    const answers = await this.#table.writeMany(caller, operations);
+    members.forEach(({ row }, at) => {
+      const isUnknown = (answers[at] ?? null) === null;
+      this.#rows.settle(row, { writes: 1, unknown: isUnknown ? 1 : 0 });
+    });
+  }
+
+  finish(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  problems(): readonly WorkloadProblem[] {
+    return [];
+  }
+
+  #draw(): Member[] {
+    const members: Member[] = [];
+    const wanted = 1 + this.#random.below(ROWS_MAX);
+    for (let drawn = 0; drawn < wanted; drawn++) {
+      const writes = this.#random.below(3) === 0 ? 2 : 1;
+      const row = this.#rows.take(writes);
+      if (row === null) continue;
+      for (let at = 0; at < writes; at++) members.push({ row, operation: this.#write(row.key) });
+    }
+    // The writes of one row need not stand side by side.
+    const second = members[1];
+    if (second !== undefined && this.#random.below(2) === 0) {
+      members.splice(1, 1);
+      members.push(second);
+    }
+    return members;
+  }
+
+  #write(key: string): WriteOperation {
+    switch (this.#random.below(6)) {
+      case 0:
+        return write(key, [DELETE_ROW]);
+      case 1:
+        return write(key, [{ kind: "delete", column: COLUMNS.value }]);
+      case 2:
+        return write(key, [set(this.#values.next()), increment(COLUMNS.sum)]);
+      case 3:
+        return write(key, [increment(COLUMNS.sum)]);
+      default:
+        return write(key, [set(this.#values.next())]);
+    }
+  }
+}
