@@ -28,7 +28,7 @@ export class BearableLoss {
 
   /** Whether every group keeps all that it acknowledged even if `process` loses everything. */
   canLose(process: SimulatedProcess): boolean {
-    if (process.role !== "tablet-server" || process.host === null) return false;
+    if (process.role !== "tablet-server" || process.state !== "running") return false;
     if (this.#processes.some(({ tainted }) => tainted)) return false;
     return replicasOf(process).every((replica) => this.#groupBears(replica, process));
   }

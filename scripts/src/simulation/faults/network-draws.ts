@@ -38,7 +38,14 @@ export function partition(draws: Draws, names: readonly string[]): Cut {
   const middle = draws.between(1, order.length - 2);
   switch (shape) {
     case "pair":
-      return { kind: "cut", shape, from: order.slice(0, 1), to: order.slice(1, 2), ways, durationMs };
+      return {
+        kind: "cut",
+        shape,
+        from: order.slice(0, 1),
+        to: order.slice(1, 2),
+        ways,
+        durationMs,
+      };
     case "halves": {
       // Now and then not everybody is on a side.
       const end = draws.oneIn(2) ? order.length : draws.between(middle + 1, order.length);

@@ -1,0 +1,160 @@
+/**
+ * Faults of disks. Those of the disk as a device (an error, no room, a stall) may end the process, which the process
+ * is told to be excused (`diskFault`). Those that destroy what was acknowledged happen only where the groups can bear
+ * it (bearable-loss.ts).
+ */
+import { segmentOfName } from "@stele/shared/commit-log/log-format.ts";
+import type { SimulatedProcess } from "../cluster/simulated-process.ts";
+import { BearableLoss } from "./bearable-loss.ts";
+import type { FaultAction } from "./fault.ts";
+import { DONE } from "./injection-context.ts";
+import type { Effect } from "./injection-context.ts";
+
+type Action<Kind extends FaultAction["kind"]> = Extract<FaultAction, { kind: Kind }>;
+
+const PAGE_BYTES = 4096;
+const SECTOR_BYTES = 512;
+const HEADER_BYTES = 64;
+/** The header's page is mostly empty: rarely there. */
+const HEADER_ONE_IN = 8;
+
+/** The store's keys of the host, and of the state machines (shared/src/replication/host-keys.ts). */
+const HOST_KEYS = { start: Buffer.of(0x01), end: Buffer.of(0x07), reverse: false };
+const MACHINE_KEYS = { start: Buffer.of(0x10), end: Buffer.of(0xff), reverse: false };
+
+/** A place in the log that recovery cannot take for a torn tail. */
+interface LogPlace {
+  readonly name: string;
+  readonly offset: number;
+}
+
+export class DiskInjection {
+  readonly #losses: BearableLoss;
+  /** Disks that have no room, until their fault ends. */
+  readonly #full = new Set<SimulatedProcess>();
+  /** The incarnation of a process that is to fail at a later write. */
+  readonly #broken = new Map<SimulatedProcess, SimulatedProcess["clock"]>();
+
+  constructor(processes: readonly SimulatedProcess[]) {
+    this.#losses = new BearableLoss(processes);
+  }
+
+  /** A new process finds its disk as it is. */
+  started(process: SimulatedProcess): void {
+    if (this.#full.has(process)) excuse(process);
+  }
+
+  /** It runs, and does not know yet what its disk does to it. */
+  isBroken(process: SimulatedProcess): boolean {
+    if (process.state === "down") return false;
+    return process.tainted || this.#broken.get(process) === process.clock;
+  }
+
+  failStep(process: SimulatedProcess, { step, nth }: Action<"log-step-fails">): Effect {
+    const { disks } = process;
+    if (disks === null || process.state === "down") return null;
+    excuse(process);
+    disks.log.failStep(step, nth);
+    this.#broken.set(process, process.clock);
+    return DONE;
+  }
+
+  fill(process: SimulatedProcess, { freeBytes }: Action<"log-disk-full">): Effect {
+    const { disks } = process;
+    if (disks === null || this.#full.has(process)) return null;
+    disks.log.limitCapacity(disks.log.usedBytes + freeBytes);
+    this.#full.add(process);
+    excuse(process);
+    return {
+      undo: () => {
+        this.#full.delete(process);
+        disks.log.limitCapacity(Number.POSITIVE_INFINITY);
+      },
+    };
+  }
+
+  stall({ disks, state }: SimulatedProcess, { durationMs }: Action<"log-disk-stalls">): Effect {
+    if (disks === null || state === "down") return null;
+    disks.log.stallNext(durationMs);
+    return DONE;
+  }
+
+  failStore(process: SimulatedProcess): Effect {
+    if (process.disks === null || process.state !== "running") return null;
+    excuse(process);
+    process.disks.store.failWrites(new Error("ENOSPC: no room for the store"));
+    this.#broken.set(process, process.clock);
+    return DONE;
+  }
+
+  flipBitInLog(process: SimulatedProcess, action: Action<"bit-flipped-in-log">): Effect {
+    const found = this.#placeInLog(process, action.place);
+    if (found === null) return null;
+    process.disks?.log.flipBit(found.name, found.offset, action.bit);
+    return this.#damaged(process);
+  }
+
+  misplaceSector(process: SimulatedProcess, action: Action<"sector-misplaced-in-log">): Effect {
+    const found = this.#placeInLog(process, action.place);
+    if (found === null) return null;
+    const bytes = process.disks?.log.fileBytes(found.name) ?? Buffer.alloc(0);
+    const sectors = Math.floor(bytes.length / SECTOR_BYTES);
+    const to = Math.min(Math.floor(found.offset / SECTOR_BYTES), sectors - 1);
+    const from = action.place % sectors;
+    if (sectorOf(bytes, from).equals(sectorOf(bytes, to))) return null;
+    process.disks?.log.misdirectSector(found.name, from, to);
+    return this.#damaged(process);
+  }
+
+  flipBitInStore(process: SimulatedProcess, { of }: Action<"bit-flipped-in-store">): Effect {
+    const { disks } = process;
+    if (disks === null || !this.#losses.canLose(process)) return null;
+    if (disks.store.flipBit(of === "host" ? HOST_KEYS : MACHINE_KEYS) === null) return null;
+    if (of === "rows") this.#losses.rowsRotted(process);
+    return this.#damaged(process);
+  }
+
+  /** The process is down when this returns an effect. */
+  wipe(process: SimulatedProcess): Effect {
+    if (!this.#losses.canLose(process)) return null;
+    process.crash("power");
+    process.wipe();
+    return DONE;
+  }
+
+  #damaged(process: SimulatedProcess): Effect {
+    process.tainted = true;
+    return DONE;
+  }
+
+  /** Not in the last segment: nobody could tell damage of its last batch from a torn one. */
+  #placeInLog(process: SimulatedProcess, place: number): LogPlace | null {
+    const { disks } = process;
+    if (disks === null || !this.#losses.canLose(process)) return null;
+    const closed = disks.log
+      .fileNames()
+      .filter((name) => segmentOfName(name) !== null)
+      .slice(0, -1);
+    const name = closed[place % Math.max(1, closed.length)];
+    if (name === undefined) return null;
+    const { length } = disks.log.fileBytes(name);
+    if (length <= PAGE_BYTES) return null;
+    const inHeader = place % HEADER_ONE_IN === 0;
+    const offset = inHeader ? place % HEADER_BYTES : PAGE_BYTES + (place % (length - PAGE_BYTES));
+    return { name, offset };
+  }
+}
+
+function sectorOf(bytes: Buffer, sector: number): Buffer {
+  return bytes.subarray(sector * SECTOR_BYTES, (sector + 1) * SECTOR_BYTES);
+}
+
+/** From now until its next start it may fail. A process that starts takes itself for sound once it serves. */
+function excuse(process: SimulatedProcess): void {
+  process.diskFault = true;
+  const { clock } = process;
+  if (process.state !== "starting" || clock === null) return;
+  clock.beforeNthEvent(1, () => {
+    if (process.clock === clock) excuse(process);
+  });
+}

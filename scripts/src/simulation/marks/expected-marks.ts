@@ -1,0 +1,70 @@
+/**
+ * "This happened", by who counts it: what many seeds together must have met, or they prove less than they should. A
+ * mark at zero means that a fault never takes effect, that an option is never drawn, or that a name was changed in one
+ * place only.
+ */
+import { CRASH_STEPS } from "../faults/fault.ts";
+import { FAULT_MARK } from "../faults/fault-injection.ts";
+import { PLANNED_KINDS } from "../faults/fault-plan.ts";
+import { HOST_MARK_NAMES } from "./host-marks.ts";
+
+/** faults/: every kind of fault took effect, and these met each other. */
+const FAULT_MARKS: readonly string[] = [
+  ...PLANNED_KINDS.map((kind) => `${FAULT_MARK}${kind}`),
+  ...CRASH_STEPS.map((step) => `crash before a ${step} of the log`),
+  "crash between two callbacks",
+  "crash during recovery",
+  "crash of a paused process",
+  "crash while awaiting a snapshot",
+  "front-end crashed",
+  "catalog leader crashed",
+  "tablet leader crashed",
+  "leader crashed in a joint config",
+  "power lost right after an acknowledgement",
+  "leader paused past its lease",
+  "leadership moved",
+  "old leader cut off in a transfer",
+  "one-way cut",
+  "cluster cut in two",
+  "bridge partition",
+  "ring partition",
+  "catalog leader cut off",
+  "tablet leader cut off",
+];
+
+/** workloads/ */
+const WORKLOAD_MARKS: readonly string[] = [
+  "write acknowledged",
+  "write refused",
+  "write failed for certain",
+  "write unknown",
+  "read answered",
+  "read unanswered",
+  "scan finished",
+  "scan cut short",
+  "scan in reverse",
+  "scan crossed a tablet bound",
+  "compare-and-set won",
+  "compare-and-set lost",
+  "key replayed",
+  "request hedged",
+  "retried under the same key",
+  "unknown write resolved by a retry",
+  "row retired after unknowns",
+  "batch wrote a row twice",
+  "batch crossed a tablet bound",
+  "batch partly unknown",
+  "list node acknowledged",
+  "table created",
+  "table created by a retry",
+  "table created under an old name",
+  "table dropped",
+  "table dropped by a retry",
+  "dropped table refused a call",
+];
+
+export const EXPECTED_MARKS: readonly string[] = [
+  ...FAULT_MARKS,
+  ...HOST_MARK_NAMES,
+  ...WORKLOAD_MARKS,
+];
