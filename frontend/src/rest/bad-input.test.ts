@@ -254,6 +254,13 @@ describe("JSON bodies", () => {
     expect(expectProblem(answer, 400, "INVALID_REQUEST").errors).toMatchObject([{ pointer }]);
   });
 
+  test("who sends a filter is told that there are none yet", async () => {
+    const scan = await rest.call("POST", "/v1/tables/t/rows:scan", { filter: {} });
+    expect(scan.json).toMatchObject({ detail: "/filter: filters do not exist yet" });
+    const patch = await rest.call("PATCH", row, { if: { filter: {} }, set: { "d:a": "1" } });
+    expect(patch.json).toMatchObject({ detail: "/if/filter: filters do not exist yet" });
+  });
+
   test("an unknown family is 422, in writes and in columns", async () => {
     const answers = [
       rest.call("PUT", row, { columns: { "x:a": "1" } }),

@@ -6,6 +6,7 @@ import { parseVersion } from "./decimal.ts";
 import { at, invalidBody, listOf, objectOf } from "./invalid-input.ts";
 import type { Pointer } from "./invalid-input.ts";
 import { LIMITS } from "./limits.ts";
+import { refuseFilter } from "./no-filters.ts";
 
 type JsonObject = Readonly<Record<string, unknown>>;
 
@@ -17,6 +18,7 @@ export function parsePredicate(value: unknown, pointer: Pointer, depth = 1): Pre
     throw invalidBody(pointer, `is nested deeper than ${LIMITS.predicateDepth} levels`);
   }
   const object = objectOf(value, pointer);
+  refuseFilter(object, pointer);
   switch (Object.keys(object).sort().join()) {
     case "column,equals":
       return {
@@ -40,8 +42,6 @@ export function parsePredicate(value: unknown, pointer: Pointer, depth = 1): Pre
       return { kind: "any", of: parseList(object.any, at(pointer, "any"), depth) };
     case "not":
       return { kind: "not", of: parsePredicate(object.not, at(pointer, "not"), depth + 1) };
-    case "filter":
-      throw invalidBody(at(pointer, "filter"), "filters are not known to this version");
     default:
       throw invalidBody(pointer, `must be ${FORMS}`);
   }

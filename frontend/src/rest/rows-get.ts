@@ -23,7 +23,7 @@ import type { RowView } from "./row-json.ts";
 import { checkedKey, tableOf } from "./row-path.ts";
 import { foundRowPieces } from "./row-pieces.ts";
 import { rowBytes } from "./row-size.ts";
-import { refuseFilter } from "./scan-request.ts";
+import { refuseFilter } from "./no-filters.ts";
 import { streamText } from "./text-stream.ts";
 
 const QUERY: ReadonlySet<string> = new Set([...FRESHNESS_PARAMETERS, "timeout"]);
@@ -66,7 +66,7 @@ async function getRows(
   const limits = limitsOf(context, reply, query, ROW_TIMEOUT_MS);
   checkFreshness(query, request.raw.headers);
   const body = objectOf(await context.bodies.json(request, reply, limits), null);
-  refuseFilter(body);
+  refuseFilter(body, null);
   onlyMembers(body, MEMBERS, null);
   const keys = parseKeys(body.keys);
   const reader = new WindowReader(context.rows, table, keys, readOptionsOfBody(body));

@@ -2,6 +2,7 @@
 import type { RowRange } from "@stele/shared/row-range.ts";
 import { at, invalidBody, nameOfType, objectOf, onlyMembers } from "./invalid-input.ts";
 import { LIMITS } from "./limits.ts";
+import { refuseFilter } from "./no-filters.ts";
 import { fingerprintOf } from "./page-token.ts";
 import type { QueryParameters } from "./query-parameters.ts";
 import { SHAPE_PARAMETERS, readOptionsOfBody, readOptionsOfQuery } from "./read-options.ts";
@@ -46,7 +47,7 @@ export function scanOfQuery(table: string, query: QueryParameters, form: ScanFor
 
 export function scanOfBody(table: string, value: unknown, form: ScanForm): ScanRequest {
   const body = objectOf(value, null);
-  refuseFilter(body);
+  refuseFilter(body, null);
   onlyMembers(body, SCAN_MEMBERS, null);
   return {
     table,
@@ -70,11 +71,6 @@ export function scanFingerprint({ table, ranges, reverse, options }: ScanRequest
     columns?.map(({ family, qualifier }) => [family, base64(qualifier)]) ?? null,
     versions,
   ]);
-}
-
-export function refuseFilter(body: JsonObject): void {
-  if (body.filter === undefined) return;
-  throw invalidBody(at(null, "filter"), "filters are not known to this version");
 }
 
 export function textMember(body: JsonObject, name: string): string | null {

@@ -13,6 +13,7 @@ import { limitsOf, queryOf, timeoutOf } from "./rest-context.ts";
 import type { RestContext } from "./rest-context.ts";
 import type { RequestLimits } from "./request-limits.ts";
 import type { Route } from "./route.ts";
+import { refuseFilter } from "./no-filters.ts";
 import { renderRow } from "./row-json.ts";
 import { RANGE_MEMBERS, RANGE_PARAMETERS, rangesOfBody } from "./row-ranges.ts";
 import { rowPieces } from "./row-pieces.ts";
@@ -20,13 +21,7 @@ import { tableOf } from "./row-path.ts";
 import { rowBytes } from "./row-size.ts";
 import { ScanCursor } from "./scan-cursor.ts";
 import { countRows, readPage } from "./scan-page.ts";
-import {
-  refuseFilter,
-  scanFingerprint,
-  scanOfBody,
-  scanOfQuery,
-  textMember,
-} from "./scan-request.ts";
+import { scanFingerprint, scanOfBody, scanOfQuery, textMember } from "./scan-request.ts";
 import type { ScanForm, ScanRequest } from "./scan-request.ts";
 import { streamText } from "./text-stream.ts";
 
@@ -183,7 +178,7 @@ async function countCall(
   const limits = limitsOf(context, reply, query, ROW_TIMEOUT_MS);
   checkFreshness(query, request.raw.headers);
   const body = objectOf((await context.bodies.optionalJson(request, reply, limits)) ?? {}, null);
-  refuseFilter(body);
+  refuseFilter(body, null);
   onlyMembers(body, COUNT_MEMBERS, null);
   const ranges = rangesOfBody(body);
   const fingerprint = fingerprintOf([

@@ -244,11 +244,20 @@ describe("mistakes and trouble", () => {
     [["set", "t", "k", "d:\\q=1"], 2, "INVALID_REQUEST"],
     [["get", "none", "k"], 3, "(TABLE_NOT_FOUND)"],
     [["get", "t", ""], 2, "the key is empty"],
+    [["scan", "t", "--filter", "{}"], 2, "unknown option '--filter'"],
     [["scan", "t", "--start", "a", "--after", "b"], 2, "exclude each other"],
   ])("stele %j exits with %i", async (args, exitCode, message) => {
     const result = await stele(args);
     expect(result).toMatchObject({ exitCode, stdout: "" });
     expect(result.stderr).toContain(message);
+  });
+
+  test("what is wrong with a request is said once", async () => {
+    const stdin = '{"columns":{"d:a":1}}';
+    const { exitCode, stderr } = await stele(["put", "t", "k", "--row", "-"], { stdin });
+    expect(exitCode).toBe(2);
+    expect(stderr.match(/must be a string/g)).toHaveLength(1);
+    expect(stderr).toMatch(/^stele: \/columns\/d:a: must be a string .* \(INVALID_REQUEST\)\n$/);
   });
 
   test("with -o json the problem is JSON on standard error", async () => {

@@ -18,15 +18,21 @@ export class ProblemError extends CliError {
   readonly problem: Problem;
 
   constructor(problem: Problem) {
-    const { code, detail, hint, status, applied, errors = [] } = problem;
-    const places = errors.map((error) => `; ${error.pointer}: ${error.detail}`).join("");
-    const unknown = applied === "unknown" ? "; whether it was applied is not known" : "";
-    super(exitCodeOf(problem), `${detail ?? `the server answered ${status}`}${places}${unknown}`, {
-      hint,
-      code,
-    });
+    const { code, hint } = problem;
+    super(exitCodeOf(problem), messageOf(problem), { hint, code });
     this.problem = problem;
   }
+}
+
+function messageOf({ applied, detail, errors = [], status }: Problem): string {
+  const what = detail ?? `the server answered ${status}`;
+  // The detail of most refusals names their places itself.
+  const places = errors.filter((error) => !what.includes(error.detail));
+  return [
+    what,
+    ...places.map((error) => `${error.pointer}: ${error.detail}`),
+    ...(applied === "unknown" ? ["whether it was applied is not known"] : []),
+  ].join("; ");
 }
 
 /** New codes may come: what is not known goes by its status. */

@@ -1,13 +1,7 @@
 // Commands on rows: set, put, get, delete, scan, count.
 import type { Command } from "commander";
 import { examples } from "./examples.ts";
-import {
-  parseColumns,
-  parseCount,
-  parseJson,
-  parseVersion,
-  parseVersions,
-} from "./option-values.ts";
+import { parseColumns, parseCount, parseVersion, parseVersions } from "./option-values.ts";
 import type { ActionRunner } from "./program.ts";
 
 const reads = () => import("./actions/row-read.ts");
@@ -133,8 +127,7 @@ export function rangeOptions(command: Command): Command {
     .option("--prefix <key>", "keys that begin with this")
     .option("--start <key>", "first key, inclusive")
     .option("--after <key>", "first key, exclusive")
-    .option("--end <key>", "last key, exclusive")
-    .option("--filter <json>", 'what else must hold, for example {"valueRegex":"9."}', parseJson);
+    .option("--end <key>", "last key, exclusive");
 }
 
 export function readOptions(command: Command): Command {

@@ -24,7 +24,6 @@ export interface RowQuery {
   /** A number, or "all": then rows have `cells`. */
   readonly versions?: number | "all" | undefined;
   readonly keysOnly?: boolean | undefined;
-  readonly filter?: unknown;
 }
 
 export interface RowStreamOptions {
@@ -155,7 +154,7 @@ export class RowStream {
 }
 
 function scanBody(query: RowQuery, lastKey: Buffer | null, limit: number | undefined): object {
-  const { prefix, reverse, columns, versions, keysOnly, filter } = query;
+  const { prefix, reverse, columns, versions, keysOnly } = query;
   const goesDown = reverse === true;
   const startAfter = lastKey !== null && !goesDown ? lastKey : query.startAfter;
   const start = lastKey !== null && !goesDown ? undefined : query.start;
@@ -171,7 +170,6 @@ function scanBody(query: RowQuery, lastKey: Buffer | null, limit: number | undef
     view: versions === undefined ? undefined : "cells",
     versions,
     keysOnly: keysOnly === true ? true : undefined,
-    filter,
   };
 }
 

@@ -23,7 +23,6 @@ export interface RangeOptions extends GlobalOptions, ConsistencyOptions {
   readonly start?: string;
   readonly after?: string;
   readonly end?: string;
-  readonly filter?: unknown;
 }
 
 export interface ScanOptions extends ReadOptions, RangeOptions {
@@ -139,7 +138,6 @@ export function rangeQuery(options: RangeOptions): RowQuery {
     start: bound(start, "--start"),
     startAfter: bound(after, "--after"),
     end: bound(end, "--end"),
-    filter: options.filter,
   };
 }
 
@@ -161,7 +159,7 @@ function rowQuery(options: ScanOptions, { context, format }: Session): RowQuery 
 
 /** The command line that goes on behind the last row. */
 function continued({ lastKey }: RowStream, table: string, options: ScanOptions): string {
-  const { prefix, start, after, end, reverse, limit, columns, versions, filter, output } = options;
+  const { prefix, start, after, end, reverse, limit, columns, versions, output } = options;
   const last = lastKey === null ? undefined : printKey(lastKey);
   const goesDown = reverse === true;
   const text = (flag: string, value: string | undefined): string[] => {
@@ -179,7 +177,6 @@ function continued({ lastKey }: RowStream, table: string, options: ScanOptions):
     ...(options.keysOnly === true ? ["--keys-only"] : []),
     ...text("--columns", columns?.join(",")),
     ...text("--versions", versions === undefined ? undefined : String(versions)),
-    ...text("--filter", filter === undefined ? undefined : JSON.stringify(filter)),
     ...text("-o", output),
   ].join(" ");
 }
@@ -201,13 +198,12 @@ export function countRows(
   options: RangeOptions,
 ): Promise<number> {
   return withSession(context, options, async ({ client, format }) => {
-    const { prefix, start, startAfter, end, filter } = rangeQuery(options);
+    const { prefix, start, startAfter, end } = rangeQuery(options);
     const range = {
       prefix: prefix && toJsonBytes(prefix),
       start: start && toJsonBytes(start),
       startAfter: startAfter && toJsonBytes(startAfter),
       end: end && toJsonBytes(end),
-      filter,
     };
     let count = 0;
     let pageToken: string | undefined;
