@@ -1,0 +1,198 @@
+/**
+ * What must hold in a cluster whatever happens, watched all the time on the real objects: from what hosts send, write
+ * to their logs and apply, after every event, and over the contents of their stores.
+ *
+ * The checks themselves are one a file; this one puts them around a host.
+ *
+ * I1. Watching changes nothing: no randomness, no time, no message, no write. The order of callbacks is part of
+ *     what a seed gives, and the same in every run.
+ * I2. A replica whose disk a fault may have damaged is not compared with others (watched-disk.ts, W2).
+ */
+import { CatalogMachine } from "@stele/master/catalog/catalog-machine.ts";
+import { must } from "@stele/shared/assert.ts";
+import type { LogIndex } from "@stele/shared/ids.ts";
+import type { HostParts } from "@stele/shared/replication/host-parts.ts";
+import type { ReplicaHost } from "@stele/shared/replication/replica-host.ts";
+import type { Replica } from "@stele/shared/replication/replica.ts";
+import type {
+  AppliedBatch,
+  CommittedCommand,
+  Leadership,
+  StateMachine,
+} from "@stele/shared/replication/state-machine.ts";
+import type { SimulatedProcess } from "../cluster/simulated-process.ts";
+import type { Violations } from "../violation.ts";
+import { CatalogTiling } from "./catalog-tiling.ts";
+import { LeaseHolders } from "./lease-holders.ts";
+import { QueueLimits } from "./queue-limits.ts";
+import { StoreSurvey, type SurveyedStore } from "./store-survey.ts";
+import { WatchedDirectory } from "./watched-directory.ts";
+import { WatchedDisk } from "./watched-disk.ts";
+import { nameOfGroup, WatchedGroups } from "./watched-group.ts";
+import { WatchedMachines, type MachineObserver } from "./watched-machines.ts";
+import { WatchedTransport } from "./watched-transport.ts";
+
+/** What is needed of a process. */
+export type WatchedProcess = Pick<SimulatedProcess, "name" | "disks" | "host" | "tainted">;
+
+/** One start of a server. */
+interface WatchedHost extends SurveyedStore {
+  readonly queues: QueueLimits;
+  readonly leading: Set<Replica>;
+  /** Null until it has recovered. */
+  host: ReplicaHost | null;
+}
+
+export class Invariants {
+  readonly #violations: Violations;
+  readonly #groups: WatchedGroups;
+  readonly #leases: LeaseHolders;
+  readonly #catalog: CatalogTiling;
+  readonly #survey: StoreSurvey;
+  /** By process. */
+  readonly #disks = new Map<string, WatchedDisk>();
+  readonly #hosts = new Map<string, WatchedHost>();
+
+  constructor(violations: Violations) {
+    this.#violations = violations;
+    this.#groups = new WatchedGroups(violations);
+    this.#leases = new LeaseHolders((tablet, detail) =>
+      violations.add("one lease holder", `${nameOfGroup(tablet)}: ${detail}`),
+    );
+    this.#catalog = new CatalogTiling((detail) =>
+      violations.add("ranges tile the key space", detail),
+    );
+    this.#survey = new StoreSurvey(this.#groups);
+  }
+
+  /** The process starts: gives the parts that its host is to be opened with. REQUIRES: it has disks. */
+  watchHost(process: WatchedProcess, parts: HostParts): HostParts {
+    const { name } = process;
+    const { store } = must(process.disks, `${name} has no disks`);
+    const disk = this.#diskOf(name);
+    if (process.tainted) disk.touched();
+    const watched: WatchedHost = {
+      disk,
+      store,
+      factory: parts.factory,
+      queues: new QueueLimits(parts.limits, (detail) =>
+        this.#violations.add("queues within limits", `${name}: ${detail}`),
+      ),
+      leading: new Set(),
+      host: null,
+    };
+    this.#hosts.set(name, watched);
+    const { transport, commitLog } = parts;
+    return {
+      ...parts,
+      factory: new WatchedMachines(parts.factory, this.#observerOf(watched)),
+      commitLog: {
+        ...commitLog,
+        directory: new WatchedDirectory(commitLog.directory, disk, store),
+      },
+      transport: new WatchedTransport({
+        transport,
+        disk,
+        groups: this.#groups,
+        replica: (tablet) => (watched.host?.group(tablet) ?? null) as Replica | null,
+        unacknowledged: (tablet, detail) => {
+          const what = `${nameOfGroup(tablet)}: ${detail}`;
+          this.#violations.add("acknowledged means durable", what);
+        },
+      }),
+    };
+  }
+
+  /** Its host has recovered, and nothing moves yet. */
+  opened(process: WatchedProcess): void {
+    const watched = must(this.#hosts.get(process.name), `${process.name} is not watched`);
+    const host = must(process.host, `${process.name} has no host`);
+    watched.host = host;
+    if (process.tainted) watched.disk.touched();
+    watched.disk.recovered(host);
+    this.#survey.all([watched]);
+  }
+
+  /** The process is gone, or goes. */
+  stopped(process: WatchedProcess): void {
+    const watched = this.#hosts.get(process.name);
+    if (watched === undefined) return;
+    this.#hosts.delete(process.name);
+    for (const replica of watched.leading) this.#leases.follows(replica);
+    if (process.tainted) watched.disk.touched();
+    if (watched.host !== null) watched.disk.stopped(watched.host);
+  }
+
+  /** What was durable there is gone, by a fault. */
+  diskReplaced(process: WatchedProcess): void {
+    this.#disks.delete(process.name);
+  }
+
+  /** After every event of the process. */
+  afterEvent(process: WatchedProcess): void {
+    this.#leases.check();
+    const watched = this.#hosts.get(process.name);
+    if (watched === undefined || watched.host === null) return;
+    watched.queues.check(watched.host);
+    if (process.tainted) watched.disk.touched();
+  }
+
+  /** Now and then: compares part of the stores' contents, others each time. */
+  survey(): void {
+    this.#survey.part([...this.#hosts.values()]);
+  }
+
+  /** At the end: compares everything. */
+  surveyAll(): void {
+    this.#survey.all([...this.#hosts.values()]);
+  }
+
+  #diskOf(name: string): WatchedDisk {
+    let disk = this.#disks.get(name);
+    if (disk === undefined) {
+      disk = new WatchedDisk(name, this.#groups, this.#violations);
+      this.#disks.set(name, disk);
+    }
+    return disk;
+  }
+
+  #observerOf(watched: WatchedHost): MachineObserver {
+    return {
+      applies: (replica, after, commands) => this.#applies(replica, after, commands),
+      applied: (machine, batch) => this.#applied(machine, batch),
+      leadershipChanged: (replica, leadership) => this.#led(watched, replica, leadership),
+    };
+  }
+
+  #applies(replica: Replica, after: LogIndex, commands: readonly CommittedCommand[]): void {
+    const { raft, replicaId } = replica;
+    const { history, quorum } = this.#groups.of(replica.tabletId);
+    let applied = after;
+    for (const command of commands) {
+      const { index, term } = command;
+      if (history.applies(replicaId, applied, command)) {
+        quorum.applied(index, term, raft.configAt(index)?.config ?? null);
+      }
+      applied = index;
+    }
+    history.reached(applied, raft.term);
+  }
+
+  #applied(machine: StateMachine, batch: AppliedBatch): void {
+    if (machine instanceof CatalogMachine && batch.operations.length > 0) {
+      this.#catalog.check(machine.catalog);
+    }
+  }
+
+  #led(watched: WatchedHost, replica: Replica, leadership: Leadership): void {
+    if (leadership.kind === "follower") {
+      if (watched.leading.delete(replica)) this.#leases.follows(replica);
+      return;
+    }
+    watched.leading.add(replica);
+    this.#leases.leads(replica);
+    const { leaders, history } = this.#groups.of(replica.tabletId);
+    if (!leaders.leads(replica.replicaId, leadership.term)) return;
+    history.leads(replica.replicaId, leadership.term, replica.raft);
+  }
+}

@@ -1,0 +1,63 @@
+/**
+ * Acknowledged means durable: when a command is applied for the first time anywhere, a quorum has had it on disk,
+ * as an entry or as part of a state that took the place of its log.
+ *
+ * Q1. "Has had": what a wiped disk once held counts, since nobody can tell when the entry was committed.
+ * Q2. Which config committed an entry is not visible: the one in force at the entry, or any that came behind it.
+ */
+import type { LogIndex, ReplicaId, Term } from "@stele/shared/ids.ts";
+import type { GroupConfig } from "@stele/shared/raft/group-config.ts";
+import { isQuorum } from "@stele/shared/raft/quorum.ts";
+import type { PlacedConfig } from "@stele/shared/replication/replica-records.ts";
+import type { EntriesSeen } from "./entries-seen.ts";
+import type { Report } from "./report.ts";
+
+export class QuorumDurability {
+  readonly #entries: EntriesSeen;
+  readonly #report: Report;
+  /** Every config that was ever written, in no order. */
+  readonly #configs: PlacedConfig[] = [];
+  /** By replica: up to where a durable state stands for the log. */
+  readonly #states = new Map<ReplicaId, LogIndex>();
+
+  constructor(entries: EntriesSeen, report: Report) {
+    this.#entries = entries;
+    this.#report = report;
+  }
+
+  hasConfig(index: LogIndex, config: GroupConfig): void {
+    this.#configs.push({ index, config });
+  }
+
+  /** The replica has the entry on disk. */
+  hasEntry(replica: ReplicaId, index: number, term: Term): void {
+    const { durableOn } = this.#entries.at(index, term);
+    if (!durableOn.includes(replica)) durableOn.push(replica);
+  }
+
+  /** The replica has a state on disk that holds everything up to `index`. */
+  hasState(replica: ReplicaId, index: LogIndex): void {
+    if ((this.#states.get(replica) ?? 0) < index) this.#states.set(replica, index);
+  }
+
+  /** A command is applied for the first time. `inForce` at it, as far as the replica knows. */
+  applied(index: LogIndex, term: Term, inForce: GroupConfig | null): void {
+    const durableOn = this.#entries.find(index, term)?.durableOn ?? [];
+    const has = (replica: ReplicaId): boolean =>
+      durableOn.includes(replica) || (this.#states.get(replica) ?? 0) >= index;
+    if (inForce !== null && isQuorum(inForce, has)) return;
+    const later = this.#configs.filter((placed) => inForce === null || placed.index > index);
+    if (later.some(({ config }) => config.voters.length > 0 && isQuorum(config, has))) return;
+    const voters = inForce === null ? "unknown" : describe(inForce);
+    this.#report(
+      `index ${index} of term ${term} is applied, but only replicas ` +
+        `[${durableOn.join(", ")}] have had it on disk; voters are ${voters}`,
+    );
+  }
+}
+
+function describe({ voters, outgoing }: GroupConfig): string {
+  const ids = (list: GroupConfig["voters"]): string =>
+    list.map(({ replicaId }) => replicaId).join(", ");
+  return `[${ids(voters)}]${outgoing.length > 0 ? ` and [${ids(outgoing)}]` : ""}`;
+}

@@ -1,0 +1,79 @@
+/**
+ * Compares what stores hold of their replicas, read from the simulated stores in place: applied state and data are of
+ * one version, since one batch writes both.
+ *
+ * Surveys are cheap in sum: a replica is read only when its applied index is new, and each survey reads so many
+ * rows and goes on where the one before stopped.
+ */
+import type { MemoryStoreDisk } from "@stele/shared/checkpoint-store/testing/memory-checkpoint-store.ts";
+import type { LogIndex, ReplicaId } from "@stele/shared/ids.ts";
+import type { AppliedState } from "@stele/shared/replication/replica-records.ts";
+import { DamagedValueError } from "@stele/shared/replication/sealed-value.ts";
+import type { StateMachineFactory } from "@stele/shared/replication/state-machine.ts";
+import { contentsOf } from "./state-hashes.ts";
+import { StoredRecords } from "./stored-records.ts";
+import type { WatchedDisk } from "./watched-disk.ts";
+import type { WatchedGroups } from "./watched-group.ts";
+
+const ROWS_A_SURVEY = 2_000;
+
+export interface SurveyedStore {
+  readonly disk: WatchedDisk;
+  readonly store: MemoryStoreDisk;
+  readonly factory: StateMachineFactory;
+}
+
+/** Null: a fault has damaged it. */
+function readable(disk: WatchedDisk, read: () => AppliedState | null): AppliedState | null {
+  try {
+    return read();
+  } catch (error) {
+    if (error instanceof DamagedValueError && disk.mayBeDamaged) return null;
+    throw error;
+  }
+}
+
+export class StoreSurvey {
+  readonly #groups: WatchedGroups;
+  /** The applied index at which each replica was read last. */
+  readonly #readAt = new WeakMap<SurveyedStore, Map<ReplicaId, LogIndex>>();
+  #nextStore = 0;
+
+  constructor(groups: WatchedGroups) {
+    this.#groups = groups;
+  }
+
+  all(stores: readonly SurveyedStore[]): void {
+    for (const store of stores) this.#read(store);
+  }
+
+  /** Reads stores in turn, each whole, until it has read enough. */
+  part(stores: readonly SurveyedStore[]): void {
+    let rows = 0;
+    for (let count = 0; count < stores.length && rows < ROWS_A_SURVEY; count++) {
+      this.#nextStore = (this.#nextStore + 1) % stores.length;
+      rows += this.#read(stores[this.#nextStore] as SurveyedStore);
+    }
+  }
+
+  /** Gives the number of rows that were read. */
+  #read(surveyed: SurveyedStore): number {
+    const { disk, store, factory } = surveyed;
+    const tree = store.contents;
+    const records = new StoredRecords(tree);
+    let readAt = this.#readAt.get(surveyed);
+    if (readAt === undefined) this.#readAt.set(surveyed, (readAt = new Map()));
+    let rows = 0;
+    for (const tablet of records.tablets()) {
+      const applied = readable(disk, () => records.appliedState(tablet));
+      if (applied === null || disk.isTouched(applied.replicaId)) continue;
+      if (readAt.get(applied.replicaId) === applied.index) continue;
+      readAt.set(applied.replicaId, applied.index);
+      const contents = contentsOf(tree, applied, factory);
+      if (contents === null) continue;
+      rows += contents.rows;
+      this.#groups.of(tablet).states.see(contents);
+    }
+    return rows;
+  }
+}

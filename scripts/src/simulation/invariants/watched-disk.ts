@@ -1,0 +1,232 @@
+/**
+ * What one server's disks durably hold, over its restarts: gathered from the batches whose fdatasync was confirmed,
+ * and compared with what every recovery finds.
+ *
+ * W1. What was durable is found again; a batch that was never confirmed may be found as well.
+ * W2. A replica that a fault of the disk may have touched is looked at no more.
+ */
+import { unreachable } from "@stele/shared/assert.ts";
+import type { MemoryStoreDisk } from "@stele/shared/checkpoint-store/testing/memory-checkpoint-store.ts";
+import type { ReplicaId, TabletId, Term } from "@stele/shared/ids.ts";
+import { decodeGroupConfig } from "@stele/shared/raft/group-config-codec.ts";
+import {
+  decodeCreation,
+  decodeInstallation,
+  type LogPosition,
+} from "@stele/shared/replication/replica-records.ts";
+import type { ReplicaHost } from "@stele/shared/replication/replica-host.ts";
+import type { Replica } from "@stele/shared/replication/replica.ts";
+import type { Violations } from "../violation.ts";
+import { DurableReplica } from "./durable-replica.ts";
+import { FreedSegments } from "./freed-segments.ts";
+import { StoredRecords } from "./stored-records.ts";
+import { nameOfGroup, type WatchedGroups } from "./watched-group.ts";
+import type { WrittenBatch, WrittenRecord } from "./written-batch.ts";
+
+const ORIGIN = { index: 0, term: 0 } as LogPosition;
+
+export class WatchedDisk {
+  readonly #name: string;
+  readonly #groups: WatchedGroups;
+  readonly #violations: Violations;
+  readonly #freed: FreedSegments;
+  readonly #replicas = new Map<TabletId, Map<ReplicaId, DurableReplica>>();
+  /** W2. */
+  readonly #touched = new Set<ReplicaId>();
+
+  constructor(name: string, groups: WatchedGroups, violations: Violations) {
+    this.#name = name;
+    this.#groups = groups;
+    this.#violations = violations;
+    this.#freed = new FreedSegments((detail) =>
+      violations.add("log freed below the checkpoint", `${name}: ${detail}`),
+    );
+  }
+
+  replica(tablet: TabletId, replica: ReplicaId): DurableReplica {
+    return this.#find(tablet, replica) ?? this.#add(tablet, replica, ORIGIN);
+  }
+
+  get mayBeDamaged(): boolean {
+    return this.#touched.size > 0;
+  }
+
+  isTouched(replica: ReplicaId): boolean {
+    return this.#touched.has(replica);
+  }
+
+  /** W2: everything that is there now may be damaged. */
+  touched(): void {
+    for (const replicas of this.#replicas.values()) {
+      for (const { replicaId } of replicas.values()) this.#touched.add(replicaId);
+    }
+  }
+
+  /** The batch is on its way to the disk. */
+  writing({ records }: WrittenBatch): void {
+    for (const written of records) if (written.record.kind === "entries") this.#see(written);
+  }
+
+  /** The batch is durable. */
+  wrote({ segment, records }: WrittenBatch): void {
+    for (const written of records) this.#take(segment, written);
+  }
+
+  /** The file of the segment is about to be deleted. */
+  freeing(segment: number, store: MemoryStoreDisk): void {
+    const isTouched = (replica: ReplicaId): boolean => this.#touched.has(replica);
+    this.#freed.freed(segment, new StoredRecords(store.flushed), isTouched);
+  }
+
+  /** W1. */
+  recovered(host: ReplicaHost): void {
+    const suspects = new Set([...host.suspects()].map(({ replicaId }) => replicaId));
+    const tombstones = host.tombstones();
+    for (const [tablet, replicas] of this.#replicas) {
+      for (const [id, durable] of replicas) {
+        if (durable.isGone || (tombstones.get(tablet) ?? -1) >= id) continue;
+        if (suspects.has(id)) durable.isGone = true;
+        const found = host.group(tablet) as Replica | null;
+        const problem = this.#problemOf(durable, found, suspects);
+        if (problem === null || this.#touched.has(id)) continue;
+        const who = `${this.#name}, ${nameOfGroup(tablet)}, replica ${id}`;
+        this.#violations.add("recovery", `${who}: ${problem}`);
+      }
+    }
+    for (const group of host.groups()) this.#takeRecovered(group as Replica);
+  }
+
+  /** The process is gone; what it found damaged stays so. */
+  stopped(host: ReplicaHost): void {
+    for (const { tabletId, replicaId } of host.suspects()) {
+      const durable = this.#find(tabletId, replicaId);
+      if (durable !== null) durable.isGone = true;
+    }
+  }
+
+  #problemOf(
+    durable: DurableReplica,
+    found: Replica | null,
+    suspects: ReadonlySet<ReplicaId>,
+  ): string | null {
+    if (suspects.has(durable.replicaId)) return "its part of the log is found damaged";
+    if (found?.replicaId !== durable.replicaId) return "it is not found again";
+    const { lastIndex, vote } = durable;
+    const { hardState } = found.logState;
+    if (found.raft.lastIndex < lastIndex) {
+      return `its log ends at ${found.raft.lastIndex}, and ended at ${lastIndex}`;
+    }
+    const term = found.raft.termOf(lastIndex);
+    if (term !== undefined && term !== durable.termOf(lastIndex)) {
+      return `entry ${lastIndex} is of term ${term}, and was of term ${durable.termOf(lastIndex)}`;
+    }
+    const sameTerm = hardState.term === vote.term;
+    if (hardState.term < vote.term || (sameTerm && vote.vote !== (hardState.vote ?? vote.vote))) {
+      return (
+        `it knows term ${hardState.term}, vote ${hardState.vote}, ` +
+        `and had term ${vote.term}, vote ${vote.vote}`
+      );
+    }
+    if (sameTerm && vote.vote !== null && hardState.vote === null) {
+      return `it forgot its vote for ${vote.vote} in term ${vote.term}`;
+    }
+    return null;
+  }
+
+  /** What a recovery found is durable from then on, confirmed before or not. */
+  #takeRecovered(found: Replica): void {
+    const { tabletId, replicaId, log, logState } = found;
+    const { quorum } = this.#groups.of(tabletId);
+    const { truncated, hardState, config } = logState;
+    const known = this.#find(tabletId, replicaId);
+    const durable = known ?? this.#add(tabletId, replicaId, truncated);
+    if (known === null) quorum.hasConfig(config.index, config.config);
+    if (durable.floor.index < truncated.index && durable.termOf(truncated.index) === null) {
+      durable.hasState(truncated);
+    }
+    quorum.hasState(replicaId, truncated.index);
+    for (let index = log.firstIndex as number; index <= log.lastIndex; index++) {
+      const term = log.termOf(index) as Term;
+      if (durable.termOf(index) === term) continue;
+      const segment = log.locationOf(index)?.segment ?? 0;
+      durable.hasEntries(index, [term], segment);
+      quorum.hasEntry(replicaId, index, term);
+    }
+    if (durable.lastIndex > log.lastIndex) durable.hasEntries(log.lastIndex + 1, [], 0);
+    durable.hasVote(hardState, durable.voteSegment);
+  }
+
+  #see({ record, payloads }: WrittenRecord): void {
+    if (record.kind !== "entries") return;
+    const { tabletId, replicaId, entries } = record;
+    const group = this.#groups.of(tabletId);
+    const durable = this.replica(tabletId, replicaId);
+    const where = (): string => `replica ${replicaId} writes it on ${this.#name}`;
+    const first = entries[0]?.index ?? 0;
+    let previousTerm = durable.termOf(first - 1);
+    for (const [at, { index, term, kind }] of entries.entries()) {
+      const payload = payloads[at] as Buffer;
+      group.entries.see({ index, term, kind, payload, previousTerm }, where);
+      previousTerm = term;
+      if (kind === "config") group.quorum.hasConfig(index, decodeGroupConfig(payload));
+    }
+  }
+
+  #take(segment: number, { record }: WrittenRecord): void {
+    const { tabletId, replicaId } = record;
+    const { quorum, history } = this.#groups.of(tabletId);
+    const durable = this.replica(tabletId, replicaId);
+    const facts = this.#freed.facts(segment, durable);
+    switch (record.kind) {
+      case "entries": {
+        const terms: Term[] = [];
+        for (const { index, term } of record.entries) {
+          terms.push(term);
+          quorum.hasEntry(replicaId, index, term);
+        }
+        durable.hasEntries(record.entries[0]?.index ?? 0, terms, segment);
+        return;
+      }
+      case "hard-state":
+        durable.hasVote(record.hardState, segment);
+        facts.vote = record.hardState;
+        return;
+      case "replica-created": {
+        const { start, config } = decodeCreation(record.state);
+        durable.hasState(start);
+        durable.hasVote({ term: start.term, vote: null }, segment);
+        quorum.hasState(replicaId, start.index);
+        quorum.hasConfig(config.index, config.config);
+        return;
+      }
+      case "snapshot-installed": {
+        const at = { index: record.index, term: record.term as Term };
+        const { config } = decodeInstallation(record.state);
+        durable.hasState(at);
+        quorum.hasState(replicaId, at.index);
+        quorum.hasConfig(config.index, config.config);
+        history.restores(replicaId, at.index, at.term);
+        facts.installed = at.index;
+        return;
+      }
+      case "tombstone":
+        durable.isGone = true;
+        facts.isBuried = true;
+        return;
+      default:
+        unreachable(record);
+    }
+  }
+
+  #find(tablet: TabletId, replica: ReplicaId): DurableReplica | null {
+    return this.#replicas.get(tablet)?.get(replica) ?? null;
+  }
+
+  #add(tablet: TabletId, replica: ReplicaId, start: LogPosition): DurableReplica {
+    let replicas = this.#replicas.get(tablet);
+    if (replicas === undefined) this.#replicas.set(tablet, (replicas = new Map()));
+    const durable = new DurableReplica(tablet, replica, start);
+    replicas.set(replica, durable);
+    return durable;
+  }
+}
