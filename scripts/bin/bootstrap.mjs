@@ -14,6 +14,8 @@ try {
     await runWithNode24(root, "scripts/src/cli/main.ts", ["start", ...args]);
   } else if (task === "cities") {
     await runWithNode24(root, "scripts/src/demo/cities.ts", args);
+  } else if (task === "mutants") {
+    await runWithNode24(root, "scripts/src/mutants/main.ts", args);
   } else {
     await runWithNode24(root, "scripts/src/toolchain/main.ts", [task, ...args]);
   }
