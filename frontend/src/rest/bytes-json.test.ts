@@ -39,6 +39,14 @@ describe("bytes in JSON", () => {
     }
   });
 
+  test("a refusal names every form that the place takes", () => {
+    for (const value of [42, { other: "x" }, {}]) {
+      expect(() => parseBytes(value, null)).not.toThrow(/int64/);
+      expect(() => parseBytes(value, null)).toThrow(/b64/);
+      expect(() => parseValue(value, null)).toThrow(/b64.*int64/);
+    }
+  });
+
   test("an int64 value is 8 bytes, big-endian, and reads back as a number", () => {
     fc.assert(
       fc.property(fc.bigInt(-(2n ** 63n), 2n ** 63n - 1n), (number) => {

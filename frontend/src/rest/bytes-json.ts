@@ -12,6 +12,8 @@ import type { Pointer } from "./invalid-input.ts";
 
 const B64_MEMBERS: ReadonlySet<string> = new Set(["b64"]);
 const VALUE_MEMBERS: ReadonlySet<string> = new Set(["b64", "int64"]);
+const BYTES_FORMS = 'a string or {"b64":".."}';
+const VALUE_FORMS = 'a string, {"b64":".."} or {"int64":".."}';
 
 /** Text that JSON spells as itself. */
 const PLAIN = /^[ !#-[\]-~]*$/;
@@ -25,16 +27,18 @@ export interface CellValue {
 
 export function parseBytes(value: unknown, pointer: Pointer): Buffer {
   if (typeof value === "string") return Buffer.from(value, "utf8");
-  const object = bytesObject(value, pointer);
+  const object = objectInstead(value, pointer, BYTES_FORMS);
   onlyMembers(object, B64_MEMBERS, pointer);
-  return parseB64Member(object, pointer);
+  return parseB64Member(object, pointer, BYTES_FORMS);
 }
 
 export function parseValue(value: unknown, pointer: Pointer): CellValue {
   if (typeof value === "string") return { value: Buffer.from(value, "utf8"), int64: false };
-  const object = bytesObject(value, pointer);
+  const object = objectInstead(value, pointer, VALUE_FORMS);
   onlyMembers(object, VALUE_MEMBERS, pointer);
-  if (!("int64" in object)) return { value: parseB64Member(object, pointer), int64: false };
+  if (!("int64" in object)) {
+    return { value: parseB64Member(object, pointer, VALUE_FORMS), int64: false };
+  }
   if ("b64" in object) throw invalidBody(pointer, "must have either b64 or int64");
   const text = object.int64;
   const parsed = typeof text === "string" ? int64Of(text) : null;
@@ -86,19 +90,25 @@ export function renderValue(value: Buffer, int64: boolean): string {
   return renderBytes(value);
 }
 
-function bytesObject(value: unknown, pointer: Pointer): Readonly<Record<string, unknown>> {
+/** Of the other `forms`, all are objects. */
+function objectInstead(
+  value: unknown,
+  pointer: Pointer,
+  forms: string,
+): Readonly<Record<string, unknown>> {
   if (typeof value === "object" && value !== null && !Array.isArray(value)) {
     return objectOf(value, pointer);
   }
-  const given = nameOfType(value);
-  throw invalidBody(pointer, `must be a string or {"b64":".."}, not ${given}`);
+  throw invalidBody(pointer, `must be ${forms}, not ${nameOfType(value)}`);
 }
 
-function parseB64Member(object: Readonly<Record<string, unknown>>, pointer: Pointer): Buffer {
+function parseB64Member(
+  object: Readonly<Record<string, unknown>>,
+  pointer: Pointer,
+  forms: string,
+): Buffer {
   const text = object.b64;
-  if (typeof text !== "string") {
-    throw invalidBody(pointer, `must be a string or {"b64":".."}`);
-  }
+  if (typeof text !== "string") throw invalidBody(pointer, `must be ${forms}`);
   const bytes = decodeBase64(text);
   if (bytes === null) throw invalidBody(at(pointer, "b64"), "is not base64");
   return bytes;
