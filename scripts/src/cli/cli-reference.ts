@@ -18,7 +18,8 @@ servers as well.
 - **CSV** has a column \`key\` and columns \`family:qualifier\`. Cells are text as it is; bytes that are not text are \`{"b64":"_w"}\`; an empty field
   is no cell, a quoted empty field an empty value. Numbers are digits: \`import --int64 COLUMN\` makes them numbers again.
 - **Time.** \`--timeout\` bounds a call (default 10 s; 60 s for tables and the cluster). Nothing waits longer than its deadline.
-- **Ctrl-C** stops at once, says how to go on, and exits with 130. A reader that leaves a pipe early, as \`head\` does, is no error.
+- **Ctrl-C** stops at once, says how to go on, and exits with 130; another one, at least a second later,
+  waits for nothing. A reader that leaves a pipe early, as \`head\` does, is no error.
 - **\`--curl\`** prints the request as a curl command and sends nothing; \`-v\` prints it to standard error and sends it.
 
 | exit code | meaning |
@@ -26,7 +27,7 @@ servers as well.
 | 0 | done |
 | 1 | another error |
 | 2 | usage: the command line, or the request, is not valid |
-| 3 | no such table, row, cell, tablet or path |
+| 3 | no such table, family, row, cell, tablet or path |
 | 4 | a condition failed, or it exists already |
 | 5 | unreachable, overloaded, or no quorum |
 | 6 | the deadline passed; what a write did may be unknown, and the message says so |

@@ -206,6 +206,7 @@ describe("tables", () => {
     await stele(["table", "create", "asked"]);
     const no = await stele(["table", "drop", "asked"], { terminal: 80, stdin: "y\n" });
     expect(no.exitCode).toBe(1);
+    expect(no.stderr).toMatch(/\(1 tablet, \d replicas?\)/);
     const yes = await stele(["table", "drop", "asked"], { terminal: 80, stdin: "asked\n" });
     expect(yes).toMatchObject({ exitCode: 0 });
     expect((await stele(["table", "show", "asked"])).exitCode).toBe(3);
@@ -240,7 +241,7 @@ describe("mistakes and trouble", () => {
     [["get", "t", "k", "--timeout", "5"], 2, "duration"],
     [["set", "t", "k", "a=1"], 2, "is not FAMILY:QUALIFIER=VALUE"],
     [["set", "t", "k", "d:a=@/no/such/file"], 2, "cannot read /no/such/file"],
-    [["set", "t", "k", "nofamily:a=1"], 1, "(FAMILY_NOT_FOUND)"],
+    [["set", "t", "k", "nofamily:a=1"], 3, "(FAMILY_NOT_FOUND)"],
     [["set", "t", "k", "d:\\q=1"], 2, "INVALID_REQUEST"],
     [["get", "none", "k"], 3, "(TABLE_NOT_FOUND)"],
     [["get", "t", ""], 2, "the key is empty"],
@@ -252,12 +253,28 @@ describe("mistakes and trouble", () => {
     expect(result.stderr).toContain(message);
   });
 
+  test("a table that does not exist brings the near name, or where names are listed", async () => {
+    await stele(["table", "create", "grades"]);
+    for (const args of [
+      ["get", "gardes", "k"],
+      ["table", "show", "gardes"],
+      ["scan", "gardes"],
+    ]) {
+      expect((await stele(args)).stderr).toMatch(
+        /TABLE_NOT_FOUND.*\n {2}Did you mean grades\? `stele table ls` lists the tables\.\n$/,
+      );
+    }
+    const far = await stele(["get", "nothing-like-it", "k", "-o", "json"]);
+    expect(JSON.parse(far.stderr).hint).toBe("`stele table ls` lists the tables.");
+    await stele(["table", "drop", "grades", "--yes"]);
+  });
+
   test("what is wrong with a request is said once", async () => {
     const stdin = '{"columns":{"d:a":1}}';
     const { exitCode, stderr } = await stele(["put", "t", "k", "--row", "-"], { stdin });
     expect(exitCode).toBe(2);
     expect(stderr.match(/must be a string/g)).toHaveLength(1);
-    expect(stderr).toMatch(/^stele: \/columns\/d:a: must be a string .* \(INVALID_REQUEST\)\n$/);
+    expect(stderr).toMatch(/^stele: \/columns\/d:a: must be a string, .* \(INVALID_REQUEST\)\n$/);
   });
 
   test("with -o json the problem is JSON on standard error", async () => {

@@ -16,11 +16,14 @@ export interface Problem {
 
 export class ProblemError extends CliError {
   readonly problem: Problem;
+  /** Of the call that was refused as a whole. */
+  readonly path: string | undefined;
 
-  constructor(problem: Problem) {
+  constructor(problem: Problem, path?: string) {
     const { code, hint } = problem;
     super(exitCodeOf(problem), messageOf(problem), { hint, code });
     this.problem = problem;
+    this.path = path;
   }
 }
 
@@ -38,6 +41,7 @@ function messageOf({ applied, detail, errors = [], status }: Problem): string {
 /** New codes may come: what is not known goes by its status. */
 function exitCodeOf({ status, code }: Problem): ExitCode {
   if (code === "ROW_EXISTS" || code === "TABLE_EXISTS") return EXIT.condition;
+  if (code === "FAMILY_NOT_FOUND") return EXIT.notFound;
   switch (status) {
     case 400:
       return EXIT.usage;

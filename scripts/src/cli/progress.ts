@@ -1,6 +1,7 @@
 // How far a long command is: a bar on a terminal, else a line every ten seconds.
 import type { SingleBar } from "cli-progress";
 import type { Output } from "./context.ts";
+import { counted } from "./counted.ts";
 
 export interface Advance {
   readonly rows: number;
@@ -78,7 +79,7 @@ export class Progress {
   #text(): string {
     const { rows, failed } = this.#now;
     const rate = `${(this.#bytesPerMs() / 1000).toFixed(1)} MB/s`;
-    return [`${rows} rows`, rate, ...(failed > 0 ? [`${failed} failed`] : [])].join(", ");
+    return [counted(rows, "row"), rate, ...(failed > 0 ? [`${failed} failed`] : [])].join(", ");
   }
 
   #left(): string {

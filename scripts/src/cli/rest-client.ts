@@ -151,7 +151,7 @@ export class RestClient {
     trace?.(`< ${reply.statusCode} after ${ms} ms${served === undefined ? "" : `, ${served}`}`);
     if (reply.statusCode < 400) return reply;
     const bytes = await this.#wholeBody(reply, request, headersMs);
-    throw new ProblemError(problemOf(reply.statusCode, bytes.toString("utf8")));
+    throw new ProblemError(problemOf(reply.statusCode, bytes.toString("utf8")), request.path);
   }
 
   async #wholeBody(

@@ -23,6 +23,12 @@ export function tablePath(table: string, rest = ""): string {
   return `/tables/${percentEncode(Buffer.from(table, "utf8"))}${rest}`;
 }
 
+/** The table that a path leads to; null: to none. */
+export function tableOfPath(path: string): string | null {
+  const [, table] = /^\/tables\/([^/:]+)/.exec(path) ?? [];
+  return table === undefined ? null : decodeURIComponent(table);
+}
+
 /** `.` and `..` would be taken for directories on the way, so they travel as base64. */
 export function rowPath(table: string, key: Buffer): RestPath {
   const base = tablePath(table, "/rows/");

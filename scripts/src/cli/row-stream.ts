@@ -7,6 +7,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { CliError, EXIT } from "./cli-error.ts";
 import { fromJsonBytes, toJsonBytes } from "./json-bytes.ts";
 import type { JsonBytes } from "./json-bytes.ts";
+import { counted } from "./counted.ts";
 import { isRetryable, ProblemError } from "./problem.ts";
 import type { Problem } from "./problem.ts";
 import type { RestClient } from "./rest-client.ts";
@@ -91,7 +92,7 @@ export class RowStream {
       if (!isRetryable(failure) || performance.now() - lastRowMs > retryForMs) {
         throw this.#partial(failure);
       }
-      tell(`${failure.message}; going on after ${this.#rows} rows`);
+      tell(`${failure.message}; going on after ${counted(this.#rows, "row")}`);
       await sleep(backoffMs, undefined, { signal: interrupt }).catch(() => {});
       if (interrupt.aborted) throw new CliError(EXIT.interrupted, "interrupted");
       backoffMs = Math.min(backoffMs * 2, BACKOFF_MAX_MS);
@@ -139,17 +140,21 @@ export class RowStream {
     if (rows === this.#rowsOfThisStream) return null;
     return new CliError(
       EXIT.partial,
-      `the stream ended with ${rows} rows, but ${this.#rowsOfThisStream} arrived`,
+      `the stream ended with ${counted(rows, "row")}, but ${this.#rowsOfThisStream} arrived`,
     );
   }
 
   #partial(failure: CliError): CliError {
     if (this.#rows === 0) return failure;
-    return new CliError(EXIT.partial, `cut after ${this.#rows} rows: ${failure.message}`, {
-      hint: failure.hint,
-      code: failure.code,
-      cause: failure,
-    });
+    return new CliError(
+      EXIT.partial,
+      `cut after ${counted(this.#rows, "row")}: ${failure.message}`,
+      {
+        hint: failure.hint,
+        code: failure.code,
+        cause: failure,
+      },
+    );
   }
 }
 

@@ -6,6 +6,7 @@ import type { Format } from "./output/format.ts";
 import { restAddress } from "./rest-address.ts";
 import { RestClient, SpelledOnly } from "./rest-client.ts";
 import type { Query } from "./rest-path.ts";
+import { withTableHint } from "./table-hint.ts";
 
 /** Options that every command takes, wherever they stand on the line. */
 export interface GlobalOptions {
@@ -62,7 +63,7 @@ export async function withSession(
     return (await work(session)) ?? EXIT.ok;
   } catch (error) {
     if (error instanceof SpelledOnly) return EXIT.ok;
-    throw error;
+    throw await withTableHint(error, client);
   } finally {
     await client.close();
   }

@@ -7,6 +7,7 @@ import { once } from "node:events";
 import type { WriteStream } from "node:fs";
 import { CliError, usageError } from "../cli-error.ts";
 import type { CliContext } from "../context.ts";
+import { counted } from "../counted.ts";
 import { fromJsonBytes } from "../json-bytes.ts";
 import { printKey } from "../key-text.ts";
 import { readLines } from "../ndjson-lines.ts";
@@ -108,7 +109,9 @@ async function copyRows({ session, stream, sink, toTerminal }: Copy): Promise<vo
     progress.stop();
   }
   if (!toTerminal) {
-    tell(`exported ${stream.rows} rows in ${durationText(performance.now() - startedMs)}`);
+    tell(
+      `exported ${counted(stream.rows, "row")} in ${durationText(performance.now() - startedMs)}`,
+    );
   }
 }
 
@@ -122,11 +125,15 @@ function unfinished(error: unknown, stream: RowStream, part: PartFile | null): u
       : lastKey === null
         ? undefined
         : `Go on with --after ${printKey(lastKey)}`;
-  return new CliError(error.exitCode, `${error.message}; ${stream.rows} rows were exported`, {
-    hint: onward ?? error.hint,
-    code: error.code,
-    cause: error,
-  });
+  return new CliError(
+    error.exitCode,
+    `${error.message}; exported so far: ${counted(stream.rows, "row")}`,
+    {
+      hint: onward ?? error.hint,
+      code: error.code,
+      cause: error,
+    },
+  );
 }
 
 class PartFile {

@@ -8,6 +8,7 @@ import { createReadStream, statSync } from "node:fs";
 import type { Readable } from "node:stream";
 import { CliError, EXIT, usageError } from "../cli-error.ts";
 import type { CliContext } from "../context.ts";
+import { counted } from "../counted.ts";
 import { csvSource } from "../import/csv-source.ts";
 import { IMPORT_START, ImportCheckpoint } from "../import/import-checkpoint.ts";
 import type { ImportPosition } from "../import/import-checkpoint.ts";
@@ -150,11 +151,15 @@ class ImportRun {
   #summary(): number {
     const { failed } = this.#position;
     const took = durationText(performance.now() - this.#startedMs);
-    this.#session.tell(`imported ${this.#imported} rows in ${took}`);
+    this.#session.tell(`imported ${counted(this.#imported, "row")} in ${took}`);
     if (failed === 0) return EXIT.ok;
-    throw new CliError(EXIT.partial, `${failed} lines were refused`, {
-      hint: `They are in ${this.#rejects.path} with the reasons; mend and import that file.`,
-    });
+    throw new CliError(
+      EXIT.partial,
+      `${counted(failed, "line")} ${failed === 1 ? "was" : "were"} refused`,
+      {
+        hint: `They are in ${this.#rejects.path} with the reasons; mend and import that file.`,
+      },
+    );
   }
 
   /** Says how far it is and how to go on. */

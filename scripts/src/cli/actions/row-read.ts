@@ -1,6 +1,7 @@
 // Reads: get, scan, count.
 import { CliError, EXIT, usageError } from "../cli-error.ts";
 import type { CliContext } from "../context.ts";
+import { counted } from "../counted.ts";
 import { quote } from "../curl-line.ts";
 import { parseKey, printKey } from "../key-text.ts";
 import { toJsonBytes } from "../json-bytes.ts";
@@ -119,7 +120,7 @@ export function scanRows(
     if (stream.more && context.stdout.isTTY === true) {
       const on = `stele ${continued(stream, table, options)}`;
       const all = options.limit === undefined ? " (or --all for every row)" : "";
-      tell(`${stream.rows} rows; go on with: ${on}${all}`);
+      tell(`${counted(stream.rows, "row")}; go on with: ${on}${all}`);
     }
   });
 }
@@ -182,7 +183,7 @@ function continued({ lastKey }: RowStream, table: string, options: ScanOptions):
 }
 
 function interruptedScan(stream: RowStream, table: string, options: ScanOptions): CliError {
-  return new CliError(EXIT.interrupted, `interrupted after ${stream.rows} rows`, {
+  return new CliError(EXIT.interrupted, `interrupted after ${counted(stream.rows, "row")}`, {
     hint: `Go on with: stele ${continued(stream, table, options)}`,
   });
 }

@@ -2,6 +2,7 @@
 import { EXIT, usageError } from "../cli-error.ts";
 import { confirmDestruction } from "../confirm.ts";
 import type { CliContext } from "../context.ts";
+import { counted } from "../counted.ts";
 import { toJsonBytes } from "../json-bytes.ts";
 import { parseKey } from "../key-text.ts";
 import { writeRecord, writeRecords } from "../output/records.ts";
@@ -141,7 +142,8 @@ export function dropTable(
     const yes = options.yes === true || options.curl === true;
     if (!yes) {
       const { tablets, replicas } = await describeTable(client, name);
-      const what = `This drops the table ${name} with all its rows (${tablets} tablets, ${replicas} replicas)`;
+      const size = `${counted(tablets, "tablet")}, ${counted(replicas, "replica")}`;
+      const what = `This drops the table ${name} with all its rows (${size})`;
       await confirmDestruction(context, { what, name, yes });
     }
     const path = tablePath(name);
