@@ -2,6 +2,8 @@
 import { must } from "@stele/shared/assert.ts";
 import { delay } from "@stele/shared/clock.ts";
 import type { Clock } from "@stele/shared/clock.ts";
+import type { ScannedOutcome, ScanOperation } from "../check/history/row-operation.ts";
+import type { RecordedTable } from "./recorded-table.ts";
 import type { Caller, WorkloadProblem } from "./workload.ts";
 
 const PAUSE_MS = 100;
@@ -34,5 +36,24 @@ export class Closing {
     }
     this.problems.push({ checker: "liveness", detail: `${what} did not come to an end` });
     return null;
+  }
+
+  /** Of the whole table or a part of it, in as many scans as it takes; null: not in time. */
+  async rowsOf(
+    table: RecordedTable,
+    { start, end, reverse }: Pick<ScanOperation, "start" | "end" | "reverse">,
+  ): Promise<ScannedOutcome["rows"] | null> {
+    const rows: ScannedOutcome["rows"][number][] = [];
+    let rest = { start, end };
+    return this.until(`the last scan of ${table.name}`, async (caller) => {
+      const scan: ScanOperation = { kind: "scan", ...rest, reverse, columns: null };
+      const answer = await table.scan(caller, scan);
+      if (answer?.kind !== "scanned") return null;
+      for (const row of answer.rows) rows.push(row);
+      const { resume } = answer;
+      if (resume === null) return rows;
+      rest = reverse ? { ...rest, end: resume } : { ...rest, start: resume };
+      return null;
+    });
   }
 }

@@ -44,14 +44,8 @@ export class LinkedNodes implements Workload {
   }
 
   async finish(closing: Closing): Promise<void> {
-    const { name } = this.#table;
-    const scanned = await closing.until(`the scan of the list in ${name}`, async (caller) => {
-      const scan = { kind: "scan", ...REGION, reverse: false, columns: null } as const;
-      const answer = await this.#table.scan(caller, scan);
-      return answer?.kind === "scanned" && answer.resume === null ? answer : null;
-    });
-    if (scanned === null) return;
-    this.#judge(this.#list.report(scanned.rows.map(nodeOf)));
+    const rows = await closing.rowsOf(this.#table, { ...REGION, reverse: false });
+    if (rows !== null) this.#judge(this.#list.report(rows.map(nodeOf)));
   }
 
   problems(): readonly WorkloadProblem[] {

@@ -6,7 +6,6 @@
  *     only then does the name go on.
  */
 import type { Random } from "@stele/shared/random.ts";
-import type { ScannedOutcome } from "../check/history/row-operation.ts";
 import type { Closing } from "./closing.ts";
 import { Patience } from "./patience.ts";
 import type { TableAnswer } from "./store-client.ts";
@@ -70,7 +69,7 @@ export class NamedTables implements Workload {
     } else if (choice === 6) {
       await this.#get(caller, table);
     } else {
-      await this.#scan(caller, table);
+      await this.#scan(caller, table, null);
     }
   }
 
@@ -82,7 +81,12 @@ export class NamedTables implements Workload {
           return table.state === "present" || table.state === "absent" ? table : null;
         });
       }
-      await closing.until(`the last scan of ${table.name}`, (caller) => this.#scan(caller, table));
+      let start: string | null = null;
+      await closing.until(`the last scan of ${table.name}`, async (caller) => {
+        const end = await this.#scan(caller, table, start);
+        start = end === "nowhere" || end === "everywhere" ? start : end.resume;
+        return end === "everywhere" ? end : null;
+      });
     }
   }
 
@@ -198,21 +202,28 @@ export class NamedTables implements Workload {
     }
   }
 
-  /** True: it was answered, whatever it was. */
-  async #scan({ client, name }: Caller, table: NamedTable): Promise<true | null> {
+  /** How far it came; a table that is not there is read at once. */
+  async #scan(
+    { client, name }: Caller,
+    table: NamedTable,
+    start: string | null,
+  ): Promise<"nowhere" | "everywhere" | { readonly resume: string }> {
     const called = this.#now();
-    const operation = { kind: "scan", start: null, end: null, reverse: false, columns: null } as const;
+    const operation = { kind: "scan", start, end: null, reverse: false, columns: null } as const;
     const answer = await client.scan(table.name, operation, this.#patience.call());
-    if (answer === null) return null;
+    if (answer === null) return "nowhere";
     const read = { client: name, called, returned: this.#now() };
     if (answer.kind === "scanned") {
+      const { resume } = answer;
       const rows = new Map(answer.rows.map(({ key, columns }) => [key, valueOf(columns)]));
-      table.lives.reads.push({ ...read, rows, covers: isRead(answer) });
-      return answer.resume === null ? true : null;
+      const covers = (key: string): boolean =>
+        (start === null || key >= start) && (resume === null || key < resume);
+      table.lives.reads.push({ ...read, rows, covers });
+      return resume === null ? "everywhere" : { resume };
     }
-    if (!this.#isNoTable(answer.code)) return null;
+    if (!this.#isNoTable(answer.code)) return "nowhere";
     table.lives.reads.push({ ...read, rows: null, covers: () => false });
-    return true;
+    return "everywhere";
   }
 
   #isNoTable(code: string): boolean {
@@ -228,10 +239,6 @@ export class NamedTables implements Workload {
 
 function isKey(key: string): (other: string) => boolean {
   return (other) => other === key;
-}
-
-function isRead({ resume }: ScannedOutcome): (key: string) => boolean {
-  return (key) => resume === null || key < resume;
 }
 
 function valueOf(columns: ReadonlyMap<string, string> | null): string | null {

@@ -98,11 +98,7 @@ export class Workloads {
     for (const workload of Object.values(this.#workloads)) await workload.finish(closing);
     for (const table of this.#tables) {
       for (const reverse of [false, true]) {
-        const scan = { kind: "scan", start: null, end: null, reverse, columns: null } as const;
-        await closing.until(`the last scan of ${table.name}`, async (caller) => {
-          const answer = await table.scan(caller, scan);
-          return answer?.kind === "scanned" && answer.resume === null ? answer : null;
-        });
+        await closing.rowsOf(table, { start: null, end: null, reverse });
       }
       table.finish();
     }
