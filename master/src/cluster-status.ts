@@ -74,8 +74,11 @@ function absentMasters(masters: readonly MasterView[]): StatusReason[] {
     .filter(({ role }) => role === "unreachable")
     .map(({ id, url }) => ({
       code: "MASTER_UNREACHABLE",
-      detail: `master ${id} at ${url} does not answer`,
-      next: "Start it again with its data directory; the others need a majority to go on.",
+      detail: `master ${id} at ${url} does not answer the leading one`,
+      next:
+        "Start it again with its data directory. If it says that its copy of the catalog is damaged or gone, " +
+        "it cannot join again yet, and nothing takes its place: the others go on only as long as they are a " +
+        "majority.",
     }));
 }
 

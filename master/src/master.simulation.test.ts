@@ -86,6 +86,24 @@ describe("masters form a cluster", () => {
     expect(masters.leader()).not.toBeNull();
   });
 
+  test("a master with a damaged catalog says so, and the status promises no replacement", async () => {
+    const masters = await formed(4);
+    const at = (masters.leaderAt() + 1) % 3;
+    const { master, replica } = masters.at(at);
+    expect(master.unreadyReason()).toBeNull();
+    replica.group?.reportDamage("a record fails its checksum");
+    await masters.clock.runFor(5_000);
+    expect(master.unreadyReason()).toContain("copy of the catalog is damaged");
+    const status = await masters.clock.until(masters.ask(clusterStatusRoute, {}, 5_000));
+    assert(status?.kind === "answer", "an answer");
+    const reason = status.result.reasons.find(({ code }) => code === "MASTER_UNREACHABLE");
+    expect(reason?.detail).toContain(`master m${at + 1} `);
+    expect(reason?.next).toContain("cannot join again yet");
+    masters.crash(at);
+    await masters.clock.until(masters.start(at, { bootstrap: false }));
+    expect(masters.refusals.get(at)).toContain("damaged");
+  });
+
   test("a former that was wiped after its proposal was accepted forms nothing", async () => {
     const masters = new SimulatedMasters(3, 3);
     for (const at of [0, 1]) await masters.clock.until(masters.start(at, { bootstrap: true }));

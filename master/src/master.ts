@@ -85,8 +85,9 @@ export class Master {
 
   /** Null: ready. */
   unreadyReason(): string | null {
-    const { cluster, replica } = this.#parts;
+    const { cluster, host, replica } = this.#parts;
     if (cluster.clusterId() === null) return "the masters have not formed their cluster yet";
+    if ([...host.suspects()].length > 0) return DAMAGED_CATALOG;
     if (replica.applied === null) return "the catalog is not loaded yet";
     const leader = replica.group?.status().leader ?? null;
     return leader === null ? "no master leads the catalog" : null;
@@ -144,6 +145,10 @@ const NOTHING_TO_GO_ON_WITH =
   "this master's data directory is empty, so it belongs to no cluster. To form a new cluster, start every " +
   "master with --bootstrap and the same --masters. If it belonged to a cluster before, bring its data " +
   "directory back: a master that lost it cannot join again yet.";
+
+const DAMAGED_CATALOG =
+  "this master's copy of the catalog is damaged: it takes no part any more, and cannot join again yet. The " +
+  "other masters go on without it as long as they are a majority.";
 
 const LOST_CATALOG =
   "this master belongs to a cluster, but its copy of the catalog is gone or was damaged and set aside. " +

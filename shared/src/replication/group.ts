@@ -80,7 +80,7 @@ export interface Group {
   transferLeadership(to: ReplicaId): ConfigProposed;
   campaign(): void;
 
-  /** The replica's data turned out to be damaged: it falls silent and is replaced (suspect.ts). */
+  /** The replica's data turned out to be damaged: it falls silent for good (suspect.ts). */
   reportDamage(reason: string): void;
   status(): GroupStatus;
 }

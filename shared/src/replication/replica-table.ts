@@ -216,7 +216,7 @@ export class ReplicaTable {
     if (replica.closed) return;
     const { tabletId, replicaId } = replica;
     const { log, store, turn } = this.#parts;
-    log.error({ tabletId, replicaId, reason }, "a replica is damaged and must be replaced");
+    log.error({ tabletId, replicaId, reason }, "a replica is damaged: it neither votes nor serves any more");
     this.#remove(replica);
     const suspect: SuspectReplica = {
       tabletId,

@@ -1,7 +1,7 @@
 /**
- * A replica that is damaged: what it voted for or acknowledged may be lost, so it neither votes nor serves, until
- * the master replaces it under a new replica id. The mark is in the store, since the damage itself may be freed
- * with its segment.
+ * A replica that is damaged: what it voted for or acknowledged may be lost, so it neither votes nor serves ever
+ * again. A tablet's is replaced by the master under a new replica id; a master's own, of the catalog, is not yet.
+ * The mark is in the store, since the damage itself may be freed with its segment.
  */
 import type { StoreOperation } from "../checkpoint-store/checkpoint-store.ts";
 import { replicaId, type ReplicaId, type TabletId } from "../ids.ts";
