@@ -1,6 +1,6 @@
 // npm run mutants -- [--only NAME|NUMBER]... [--seeds 2000] [--from 1] [--jobs J]
 //
-// Exit codes: 0 all were caught, 1 some survived or nothing could be said, 2 wrong arguments.
+// Exit codes: 0 all were caught, 1 some survived or nothing could be said, 2 wrong arguments, 130 interrupted.
 import { availableParallelism } from "node:os";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
@@ -11,6 +11,10 @@ import { reportOf } from "./report.ts";
 import { NotCleanError, runMutants } from "./run-mutants.ts";
 
 const root = fileURLToPath(new URL("../../../", import.meta.url));
+
+class InterruptError extends Error {
+  override readonly name = "InterruptError";
+}
 
 class WrongArgumentError extends Error {
   override readonly name = "WrongArgumentError";
@@ -61,7 +65,7 @@ async function run(args: readonly string[]): Promise<number> {
   const { mutants, from, seeds, jobs } = parse(args);
   const interrupt = new AbortController();
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
-    process.once(signal, () => interrupt.abort(new Error(`ended by ${signal}`)));
+    process.once(signal, () => interrupt.abort(new InterruptError(`ended by ${signal}`)));
   }
   const results = await runMutants({
     mutants,
@@ -76,15 +80,19 @@ async function run(args: readonly string[]): Promise<number> {
   return results.every(({ finding }) => finding.kind === "caught") ? 0 : 1;
 }
 
+function exitCodeOf(error: unknown): number {
+  if (error instanceof InterruptError) return 130;
+  if (error instanceof WrongArgumentError) return 2;
+  const isUnknownOption =
+    error instanceof TypeError && "code" in error && String(error.code).startsWith("ERR_PARSE");
+  return isUnknownOption ? 2 : 1;
+}
+
 try {
   process.exitCode = await run(process.argv.slice(2));
-} catch (error) {
-  const isUsage =
-    error instanceof WrongArgumentError ||
-    (error instanceof TypeError && "code" in error && String(error.code).startsWith("ERR_PARSE"));
-  process.stderr.write(`mutants: ${error instanceof Error ? error.message : String(error)}\n`);
-  if (!isUsage && !(error instanceof NotCleanError) && error instanceof Error) {
-    process.stderr.write(`${error.stack}\n`);
-  }
-  process.exitCode = isUsage ? 2 : 1;
+} catch (caught) {
+  const error = caught instanceof Error ? caught : new Error(String(caught));
+  process.exitCode = exitCodeOf(error);
+  const isExpected = process.exitCode !== 1 || error instanceof NotCleanError;
+  process.stderr.write(`mutants: ${isExpected ? error.message : error.stack}\n`);
 }

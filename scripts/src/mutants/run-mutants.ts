@@ -1,7 +1,7 @@
 /**
  * Plants one bug after the other and has the simulation look for it.
  *
- * R1. Before the first bug the sources must pass as they are: else "caught" would mean nothing.
+ * R1. A seed counts as having caught a bug only if it passes without: what the product itself fails at is no proof.
  * R2. Every worker has a scratch copy of its own, which is removed however the run ends.
  */
 import type { Clock } from "@stele/shared/clock.ts";
@@ -9,8 +9,6 @@ import { hunt } from "./hunt/hunt.ts";
 import type { Catch, Finding, SeedRange } from "./hunt/hunt.ts";
 import { ScratchCopy } from "./hunt/scratch-copy.ts";
 import type { Mutant } from "./mutant.ts";
-
-const CLEAN_SEEDS = 5;
 
 export interface MutantRun {
   readonly mutants: readonly Mutant[];
@@ -30,12 +28,12 @@ export interface MutantResult {
   readonly seconds: number;
 }
 
-/** The sources fail without any bug planted. */
+/** The simulation cannot even be run on the sources as they are. */
 export class NotCleanError extends Error {
   override readonly name = "NotCleanError";
 
   constructor({ seed, by, detail }: Catch) {
-    super(`the sources fail seed ${seed} without a planted bug (${by}): ${detail}`);
+    super(`seed ${seed} ${by} without a planted bug: ${detail}`);
   }
 }
 
@@ -48,7 +46,6 @@ export async function runMutants(run: MutantRun): Promise<readonly MutantResult[
   const work = async (): Promise<void> => {
     const copy = await ScratchCopy.make(run.root);
     try {
-      await requireClean(copy, { ...run, signal });
       for (let mutant = queue.shift(); mutant !== undefined; mutant = queue.shift()) {
         results.set(mutant, await tryMutant(copy, mutant, { ...run, signal }));
       }
@@ -66,24 +63,34 @@ export async function runMutants(run: MutantRun): Promise<readonly MutantResult[
   return run.mutants.flatMap((mutant) => results.get(mutant) ?? []);
 }
 
-/** R1. */
-async function requireClean(copy: ScratchCopy, { range, clock, signal }: MutantRun): Promise<void> {
-  const seeds = Math.min(range.seeds, CLEAN_SEEDS);
-  const finding = await hunt(copy.directory, { from: range.from, seeds }, clock, signal);
-  if (finding.kind === "caught") throw new NotCleanError(finding);
-}
-
-async function tryMutant(
-  copy: ScratchCopy,
-  mutant: Mutant,
-  { range, clock, signal, progress }: MutantRun,
-): Promise<MutantResult> {
+async function tryMutant(copy: ScratchCopy, mutant: Mutant, run: MutantRun): Promise<MutantResult> {
+  const { clock, progress } = run;
   progress(`trying: ${mutant.name}`);
   const beganMs = clock.monotonicMs();
-  const finding = await copy.having(mutant, () => hunt(copy.directory, range, clock, signal));
+  const finding = await huntFor(copy, mutant, run);
   const seconds = (clock.monotonicMs() - beganMs) / 1000;
   progress(`${wordsOf(finding)} after ${seconds.toFixed(1)} s: ${mutant.name}`);
   return { mutant, finding, seconds };
+}
+
+/** R1. */
+async function huntFor(copy: ScratchCopy, mutant: Mutant, run: MutantRun): Promise<Finding> {
+  const { range, clock, signal, progress } = run;
+  const end = range.from + range.seeds;
+  for (let from = range.from; from < end;) {
+    const rest = { from, seeds: end - from };
+    const finding = await copy.having(mutant, () => hunt(copy.directory, rest, clock, signal));
+    if (finding.kind === "survived") break;
+    const { seed } = finding;
+    const clean = await hunt(copy.directory, { from: seed, seeds: 1 }, clock, signal);
+    if (clean.kind === "survived") return finding;
+    if (clean.by === "gives up") throw new NotCleanError(clean);
+    progress(
+      `seed ${seed} fails without a planted bug as well ("${clean.by}"), and does not count`,
+    );
+    from = seed + 1;
+  }
+  return { kind: "survived" };
 }
 
 function wordsOf(finding: Finding): string {

@@ -15,6 +15,19 @@ export const commitLogMutants: readonly Mutant[] = [
     catchers: ["log freed below the checkpoint", "recovery", "acknowledged means durable"],
   },
   {
+    // The simulated disk stands for LevelDB's directory, whose own logs are deleted before it is opened.
+    name: "The store's own log is trusted at a start",
+    number: 13,
+    edits: [
+      {
+        file: "shared/src/checkpoint-store/testing/memory-checkpoint-store.ts",
+        original: 'const { clock, random, ownLog = "deleted", onProof } = options;',
+        replacement: 'const { clock, random, ownLog = "trusted", onProof } = options;',
+      },
+    ],
+    catchers: ["equal state at equal index", "acknowledged means durable", "table contents"],
+  },
+  {
     name: "Damage in the middle of the last segment is taken for a torn tail",
     number: 20,
     edits: [
