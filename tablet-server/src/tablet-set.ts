@@ -10,6 +10,7 @@ import type {
 } from "@stele/shared/replication/state-machine.ts";
 import { assert } from "@stele/shared/assert.ts";
 import { keyInSpace, relativeKey } from "./storage/key-layout.ts";
+import { checkEntry } from "./tablet/check-entry.ts";
 import { tabletRanges } from "./tablet/tablet-ranges.ts";
 import { decodeTabletState, encodeTabletState } from "./tablet/tablet-state.ts";
 import { Tablet, type TabletParts } from "./tablet/tablet.ts";
@@ -52,6 +53,10 @@ export class TabletSet implements StateMachineFactory {
 
   relativeKey(storeKey: Buffer): Buffer {
     return relativeKey(storeKey);
+  }
+
+  checkEntry(relative: Buffer, value: Buffer): void {
+    checkEntry(relative, value);
   }
 
   storeKey(space: SpaceId, relative: Buffer): Buffer {

@@ -16,13 +16,14 @@ import type { LogIndex, SpaceId } from "@stele/shared/ids.ts";
 import type { GroupConfig } from "@stele/shared/raft/group-config.ts";
 import type { Group } from "@stele/shared/replication/group.ts";
 import { ProposalTracker } from "@stele/shared/replication/proposal-tracker.ts";
-import { openValue, sealValue } from "@stele/shared/replication/sealed-value.ts";
-import type {
-  AppliedBatch,
-  CommittedCommand,
-  Leadership,
-  StateMachine,
-  StateMachineFactory,
+import { DamagedValueError, openValue, sealValue } from "@stele/shared/replication/sealed-value.ts";
+import {
+  DamagedReplicaError,
+  type AppliedBatch,
+  type CommittedCommand,
+  type Leadership,
+  type StateMachine,
+  type StateMachineFactory,
 } from "@stele/shared/replication/state-machine.ts";
 import { Catalog, type CatalogChange } from "./catalog.ts";
 import { relativeKeyOf, relativePart, rowKindOf, spaceRange, storeKeyOf } from "./catalog-keys.ts";
@@ -59,6 +60,14 @@ export function catalogMachines(
     create: ({ group, state }) =>
       new CatalogMachine(parts, watch(group), decodeCatalogState(state)),
     relativeKey: relativePart,
+    checkEntry: (relative, value) => {
+      try {
+        openValue(relative, value);
+      } catch (error) {
+        if (!(error instanceof DamagedValueError)) throw error;
+        throw new DamagedReplicaError(error.message, { cause: error });
+      }
+    },
     storeKey: storeKeyOf,
     stateAfterSnapshot: (state, space) =>
       encodeCatalogState({ ...decodeCatalogState(state), space }),

@@ -18,7 +18,7 @@ import { SnapshotInstallation } from "./snapshot-installation.ts";
 import { SnapshotReceiver } from "./snapshot-receiver.ts";
 import { SnapshotSender, type SnapshotAnswer, type SnapshotLink } from "./snapshot-sender.ts";
 import type { SpaceLedger } from "./space-ledger.ts";
-import type { StateMachineFactory } from "./state-machine.ts";
+import { DamagedReplicaError, type StateMachineFactory } from "./state-machine.ts";
 import type { StoreTurn } from "./store-turn.ts";
 
 export interface SnapshotExchangeParts {
@@ -107,7 +107,9 @@ export class SnapshotExchange {
       return;
     }
     const reason = error instanceof Error ? error.message : String(error);
-    if (error instanceof StoreReadError) damaged(replica, reason);
+    if (error instanceof StoreReadError || error instanceof DamagedReplicaError) {
+      damaged(replica, reason);
+    }
     const { tabletId, replicaId } = replica;
     log.warn({ tabletId, replicaId, to, reason }, "a snapshot did not arrive");
   }

@@ -3,6 +3,7 @@ import { replicaId, serverId, tabletId } from "../ids.ts";
 import type { Replica } from "./replica.ts";
 import { decodeSnapshotFrame } from "./snapshot-frames.ts";
 import { SnapshotCancelledError, SnapshotSender, type SnapshotLink } from "./snapshot-sender.ts";
+import { DamagedReplicaError } from "./state-machine.ts";
 import { StalledError } from "./stall-limit.ts";
 import { StoreTurn } from "./store-turn.ts";
 import { MemoryHost } from "./testing/memory-host.ts";
@@ -57,6 +58,24 @@ test("a leader streams its state, and its log is kept from there until the strea
   expect(await server.within(sender.send(replica, two, OTHER))).toBe("installed");
   expect(kinds).toEqual(["header", "chunk", "end"]);
   expect(new Set(pinned)).toEqual(new Set([index]));
+  expect(sender.pinnedIndex(replica)).toBeNull();
+});
+
+test("damaged data is not sent on", async () => {
+  const { server, replica } = await replicaOfGroup(1);
+  server.machines.checkEntry = () => {
+    throw new DamagedReplicaError("a bad checksum");
+  };
+  const frames: string[] = [];
+  const sender = senderOver(server, {
+    send: async (_to, sent) => {
+      for await (const frame of sent) frames.push(decodeSnapshotFrame(frame).kind);
+      return "installed";
+    },
+  });
+  const sending = sender.send(replica, two, OTHER);
+  await expect(server.within(sending)).rejects.toBeInstanceOf(DamagedReplicaError);
+  expect(frames).toEqual(["header"]);
   expect(sender.pinnedIndex(replica)).toBeNull();
 });
 

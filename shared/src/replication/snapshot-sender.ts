@@ -5,9 +5,14 @@
  *     its header speaks for a term, and nobody else may.
  * S2. Every sending ends: installed, refused, broken or timed out; the core hears of it.
  * S3. At most `MAX_SENDING` at once, the others wait their turn.
+ * S4. Damaged data is not passed on: the sending fails, and the replica is suspect.
  */
 import { must } from "../assert.ts";
-import type { CheckpointStore, StoreSnapshot } from "../checkpoint-store/checkpoint-store.ts";
+import type {
+  CheckpointStore,
+  StoreEntry,
+  StoreSnapshot,
+} from "../checkpoint-store/checkpoint-store.ts";
 import type { Clock } from "../clock.ts";
 import type { LogIndex, ReplicaId, ServerId } from "../ids.ts";
 import type { Replica } from "./replica.ts";
@@ -61,7 +66,7 @@ export class SnapshotSender {
     return pinned === undefined ? null : (Math.min(...pinned) as LogIndex);
   }
 
-  /** Rejects when the stream or the receiver failed, or stood still. */
+  /** Rejects when the stream or the receiver failed, or stood still; with `DamagedReplicaError` (S4). */
   async send(replica: Replica, to: ReplicaId, server: ServerId): Promise<SnapshotAnswer> {
     await this.#slot();
     try {
@@ -126,10 +131,7 @@ export class SnapshotSender {
         for (;;) {
           const found = await iterator.next(CHUNK_KEYS, CHUNK_BYTES);
           if (found.length === 0) break;
-          const relative = found.map(
-            ([key, value]) => [this.#parts.factory.relativeKey(key), value] as const,
-          );
-          for (const frame of entries.frames(relative)) {
+          for (const frame of entries.frames(found.map((entry) => this.#sound(entry)))) {
             yield frame;
             progressed();
           }
@@ -139,6 +141,14 @@ export class SnapshotSender {
       }
     }
     yield entries.end();
+  }
+
+  /** S4. */
+  #sound([key, value]: StoreEntry): StoreEntry {
+    const { factory } = this.#parts;
+    const relative = factory.relativeKey(key);
+    factory.checkEntry(relative, value);
+    return [relative, value];
   }
 
   async #slot(): Promise<void> {

@@ -72,6 +72,12 @@ export interface StateMachineFactory {
   /** The part of a store key that does not depend on where the data lies, for a snapshot. */
   relativeKey(storeKey: Buffer): Buffer;
 
+  /**
+   * Throws `DamagedReplicaError` for an entry that is not what was written: damage must not travel in a snapshot.
+   * Pure.
+   */
+  checkEntry(relativeKey: Buffer, value: Buffer): void;
+
   /** Where a relative key of a snapshot goes in a fresh space. */
   storeKey(space: SpaceId, relativeKey: Buffer): Buffer;
 
@@ -97,7 +103,7 @@ export interface MachineGroup {
 
 /**
  * The machine's data is damaged beyond what this replica can know (a record fails its checksum): thrown by
- * `apply`, it makes the replica suspect instead of ending the process.
+ * `apply` and `checkEntry`, it makes the replica suspect instead of ending the process.
  */
 export class DamagedReplicaError extends Error {
   override readonly name = "DamagedReplicaError";

@@ -45,6 +45,16 @@ export interface StoreKeyRange {
   readonly end: Buffer;
 }
 
+interface IdempotencyKeyParts {
+  readonly rowKey: Buffer;
+  readonly idempotencyKey: string;
+}
+
+export type RelativeKeyParts =
+  | { readonly kind: "row"; readonly rowKey: Buffer }
+  | ({ readonly kind: "idempotency" } & IdempotencyKeyParts)
+  | { readonly kind: "retries" };
+
 export function rowStoreKey(space: SpaceId, rowKey: Buffer): Buffer {
   const key = keyOf(space, ROWS, rowKey.length);
   key.set(rowKey, PREFIX_BYTES);
@@ -73,27 +83,12 @@ export function idempotencyStoreKey(
 }
 
 /** What `idempotencyStoreKey` put together. Throws `MalformedFrameError` for other bytes. */
-export function decodeIdempotencyStoreKey(storeKey: Buffer): {
-  rowKey: Buffer;
-  idempotencyKey: string;
-} {
+export function decodeIdempotencyStoreKey(storeKey: Buffer): IdempotencyKeyParts {
   assert(
     isKind(storeKey, IDEMPOTENCY),
     () => `not of an idempotency record: ${storeKey.toString("hex")}`,
   );
-  const reader = new ByteReader(storeKey, PREFIX_BYTES);
-  const rowKey = Buffer.allocUnsafe(reader.remaining);
-  let length = 0;
-  for (;;) {
-    const byte = reader.byte();
-    if (byte === 0) {
-      const mark = reader.byte();
-      if (mark === TERMINATOR) break;
-      if (mark !== ESCAPED_ZERO) reader.fail(`00 is followed by ${mark} in an escaped key`);
-    }
-    rowKey[length++] = byte;
-  }
-  return { rowKey: rowKey.subarray(0, length), idempotencyKey: reader.rest().toString("utf8") };
+  return readIdempotencyKey(new ByteReader(storeKey, PREFIX_BYTES));
 }
 
 export function idempotencyBounds(space: SpaceId, { start, end }: RowRange): StoreKeyRange {
@@ -139,6 +134,37 @@ export function keyInSpace(space: SpaceId, relative: Buffer): Buffer {
   putCounter(key, 1, space);
   key.set(relative, SPACE_BYTES);
   return key;
+}
+
+/** What a relative key says of its record. Throws `MalformedFrameError` for keys that nobody made. */
+export function splitRelativeKey(relative: Buffer): RelativeKeyParts {
+  const reader = new ByteReader(relative);
+  const kind = reader.byte();
+  switch (kind) {
+    case ROWS:
+      return { kind: "row", rowKey: reader.rest() };
+    case IDEMPOTENCY:
+      return { kind: "idempotency", ...readIdempotencyKey(reader) };
+    case RETRIES:
+      return { kind: "retries" };
+    default:
+      return reader.fail(`no record has a key of kind ${kind}`);
+  }
+}
+
+function readIdempotencyKey(reader: ByteReader): IdempotencyKeyParts {
+  const rowKey = Buffer.allocUnsafe(reader.remaining);
+  let length = 0;
+  for (;;) {
+    const byte = reader.byte();
+    if (byte === 0) {
+      const mark = reader.byte();
+      if (mark === TERMINATOR) break;
+      if (mark !== ESCAPED_ZERO) reader.fail(`00 is followed by ${mark} in an escaped key`);
+    }
+    rowKey[length++] = byte;
+  }
+  return { rowKey: rowKey.subarray(0, length), idempotencyKey: reader.rest().toString("utf8") };
 }
 
 const NOTHING = Buffer.of();

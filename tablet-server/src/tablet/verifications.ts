@@ -5,7 +5,8 @@
  * V1. The view is taken when the store holds exactly the entries up to the verify entry (apply-commands.ts, Q3).
  * V2. The hash covers every record of the tablet, rows and what lies beside them, in key order, without the
  *     spaces, which differ between replicas.
- * V3. At most `MAX_KEPT` results are kept, oldest out first.
+ * V3. No hash is given of data that is not what was written: the replica is suspect then.
+ * V4. At most `MAX_KEPT` results are kept, oldest out first.
  */
 import { createHash } from "node:crypto";
 import {
@@ -15,7 +16,9 @@ import {
   type StoreSnapshot,
 } from "@stele/shared/checkpoint-store/checkpoint-store.ts";
 import type { LogIndex, TabletId } from "@stele/shared/ids.ts";
+import { DamagedReplicaError } from "@stele/shared/replication/state-machine.ts";
 import { relativeKey } from "../storage/key-layout.ts";
+import { checkEntry } from "./check-entry.ts";
 import { rowRanges, tabletRanges } from "./tablet-ranges.ts";
 import type { TabletState } from "./tablet-state.ts";
 
@@ -26,6 +29,9 @@ export interface Verification {
   readonly hash: string;
 }
 
+/** Null: it failed. */
+type Hashing = Promise<Verification | null>;
+
 const MAX_KEPT = 64;
 const STEP_RECORDS = 1000;
 const STEP_BYTES = 1024 * 1024;
@@ -33,9 +39,9 @@ const STEP_BYTES = 1024 * 1024;
 export class Verifications {
   readonly #store: CheckpointStore;
   readonly #failed: (error: unknown) => void;
-  readonly #results = new Map<string, Promise<Verification>>();
+  readonly #results = new Map<string, Hashing>();
   /** Asked for before the entry was applied here. */
-  readonly #awaited = new Map<string, ((result: Promise<Verification>) => void)[]>();
+  readonly #awaited = new Map<string, ((result: Hashing) => void)[]>();
 
   constructor(store: CheckpointStore, failed: (error: unknown) => void) {
     this.#store = store;
@@ -45,18 +51,19 @@ export class Verifications {
   /**
    * The verify entry has just been written; called between two batches.
    *
-   * @param damaged the data could not be read; whoever waits for the result gets the error too
+   * @param damaged the data could not be read, or is not what was written; then there is no result
    */
   begin(
     state: TabletState,
     verify: { readonly index: LogIndex; readonly verifyId: number },
-    damaged: (error: StoreReadError) => void,
+    damaged: (error: Error) => void,
   ): void {
     const name = nameOf(state.tabletId, verify.verifyId);
-    const result = hashTablet(this.#store.snapshot(), state, verify.index);
-    result.catch((error: unknown) => {
-      if (error instanceof StoreReadError) damaged(error);
+    const hashed = hashTablet(this.#store.snapshot(), state, verify.index);
+    const result = hashed.catch((error: unknown) => {
+      if (error instanceof StoreReadError || error instanceof DamagedReplicaError) damaged(error);
       else if (!(error instanceof StoreClosedError)) this.#failed(error);
+      return null;
     });
     this.#results.set(name, result);
     for (const awaiting of this.#awaited.get(name) ?? []) awaiting(result);
@@ -65,13 +72,13 @@ export class Verifications {
     if (this.#results.size > MAX_KEPT && oldest.done !== true) this.#results.delete(oldest.value);
   }
 
-  /** The result, once the entry is applied here; null when `expired` fires first. */
+  /** The result, once the entry is applied here; null when there is none, or `expired` fires first. */
   result(tablet: TabletId, verifyId: number, expired: Promise<void>): Promise<Verification | null> {
     const name = nameOf(tablet, verifyId);
     const known = this.#results.get(name);
     if (known !== undefined) return known;
-    let asked = (_begun: Promise<Verification>): void => undefined;
-    const begun = new Promise<Verification>((resolve) => (asked = resolve));
+    let asked = (_begun: Hashing): void => undefined;
+    const begun = new Promise<Verification | null>((resolve) => (asked = resolve));
     const waiting = this.#awaited.get(name) ?? [];
     waiting.push(asked);
     this.#awaited.set(name, waiting);
@@ -82,7 +89,7 @@ export class Verifications {
     return Promise.race([begun, gaveUp]);
   }
 
-  #stopAwaiting(name: string, asked: (begun: Promise<Verification>) => void): void {
+  #stopAwaiting(name: string, asked: (begun: Hashing) => void): void {
     const left = (this.#awaited.get(name) ?? []).filter((each) => each !== asked);
     if (left.length === 0) this.#awaited.delete(name);
     else this.#awaited.set(name, left);
@@ -113,6 +120,7 @@ async function hashTablet(
           if (countsRows) rows += found.length;
           for (const [key, value] of found) {
             const relative = relativeKey(key);
+            checkEntry(relative, value);
             frame.writeUInt32LE(relative.length, 0);
             frame.writeUInt32LE(value.length, 4);
             hash.update(frame).update(relative).update(value);

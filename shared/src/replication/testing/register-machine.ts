@@ -135,6 +135,9 @@ export class RegisterMachines implements StateMachineFactory {
     return storeKey.subarray(9);
   }
 
+  /** Registers have no checksum. */
+  checkEntry(): void {}
+
   storeKey(space: SpaceId, relativeKey: Buffer): Buffer {
     return registerKey(space, relativeKey);
   }
