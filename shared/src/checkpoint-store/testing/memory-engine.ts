@@ -135,9 +135,7 @@ export class MemoryEngine implements StoreEngine {
       const copy = batch.map(copyOf);
       this.#tree = applied(this.#tree, copy);
       this.#activeLog().batches.push(copy);
-      for (const { key, ...rest } of copy) {
-        this.#memtableBytes += key.length + (rest.type === "put" ? rest.value.length : 0);
-      }
+      for (const operation of copy) this.#memtableBytes += bytesOf(operation);
     });
   }
 
@@ -263,6 +261,10 @@ export function applied(tree: OrderedTree, batch: readonly StoreOperation[]): Or
     else edit.delete(operation.key);
   }
   return edit.finish();
+}
+
+function bytesOf(operation: StoreOperation): number {
+  return operation.key.length + (operation.type === "put" ? operation.value.length : 0);
 }
 
 function copyOf(operation: StoreOperation): StoreOperation {

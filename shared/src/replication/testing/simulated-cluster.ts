@@ -7,7 +7,6 @@
  *     in memory and, after every recovery, in the store.
  * X3. A process fails only after a fault of its disk.
  */
-import { assert } from "../../assert.ts";
 import { replicaId, tabletId, type ReplicaId, type TabletId } from "../../ids.ts";
 import { nextMacrotask } from "../../testing/macrotask.adapter.ts";
 import type { GroupConfig, Member } from "../../raft/group-config.ts";
@@ -42,6 +41,7 @@ export class SimulatedCluster {
 
   constructor(size: ClusterSize, random: SeededRandom, marks: Marks) {
     this.line = new SimulatedClock(random, nextMacrotask);
+    this.line.onEvent = () => this.#observe();
     this.random = random;
     this.marks = marks;
     this.network = new SimulatedNetwork(random);
@@ -112,31 +112,14 @@ export class SimulatedCluster {
     });
   }
 
-  /** Lets time pass, event by event. */
+  /** Lets time pass, up to the first violation. */
   async pass(durationMs: number): Promise<void> {
-    let isOver = false;
-    this.line.after(durationMs, () => {
-      isOver = true;
-    });
-    while (!isOver && this.violations.length === 0) {
-      await this.line.step();
-      this.#observe();
-    }
+    await this.line.runFor(durationMs, () => this.violations.length === 0);
   }
 
   /** Lets time pass until the promise settles. */
   async settle<T>(done: Promise<T>): Promise<T> {
-    let isSettled = false;
-    const mark = (): void => {
-      isSettled = true;
-    };
-    done.then(mark, mark);
-    await nextMacrotask();
-    while (!isSettled) {
-      assert(await this.line.step(), "nothing is left that could settle it");
-      this.#observe();
-    }
-    return done;
+    return this.line.until(done);
   }
 
   /** X1. */
