@@ -87,9 +87,7 @@ export class Registers implements Workload {
     if (seen === null || choice === 9) return write(key, mutations, NO_ROW);
     if (choice < 13) {
       const expected: Expected = { kind: "version", version: seen.version };
-      return choice === 12
-        ? write(key, [DELETE_ROW], expected)
-        : write(key, mutations, expected);
+      return choice === 12 ? write(key, [DELETE_ROW], expected) : write(key, mutations, expected);
     }
     return { ...write(key, mutations), test: { column: COLUMNS.value, equals: seen.value } };
   }

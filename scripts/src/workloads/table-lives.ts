@@ -75,7 +75,10 @@ export class TableLives {
     }
     const problems = [...rows]
       .filter(([key, value]) => !this.#mayShow(read, key, value))
-      .map(([key, value]) => `${this.#name} showed ${client} the row ${key} = ${value}, of no life of then`);
+      .map(
+        ([key, value]) =>
+          `${this.#name} showed ${client} the row ${key} = ${value}, of no life of then`,
+      );
     if (life === undefined) return problems;
     const missing = this.writes.filter(
       (write) =>

@@ -77,7 +77,8 @@ export class MemoryRows {
     const { computed } = run;
     if (run.change === "unchanged") return { kind: "written", version, matched: true, computed };
     this.#version += 10;
-    const next = run.columns.size === 0 ? undefined : { version: this.#version, columns: run.columns };
+    const next =
+      run.columns.size === 0 ? undefined : { version: this.#version, columns: run.columns };
     this.#before.set(key, row ?? null);
     this.#store(key, next);
     return { kind: "written", version: next?.version ?? null, matched: true, computed };
