@@ -39,8 +39,8 @@ export function drawClusterOptions(random: Random): ClusterOptions {
     payloadCacheBytes: oneOf(0, 1, 4, 64) * KIB,
     maxUnappliedBytes: oneOf(32, 1024) * KIB,
     writeBufferBytes: oneOf(2, 8, 32) * KIB,
-    serverSilentMs: oneOf(1_000, 2_000, 3_000),
-    serverGoneMs: oneOf(3_000, 5_000, 10_000, 60_000),
+    serverSilentMs: oneOf(1_600, 2_000, 3_000),
+    serverGoneMs: oneOf(4_000, 6_000, 10_000, 60_000),
     wallSkewMs: oneOf(0, 100, 10_000, HOUR_MS),
   };
 }
@@ -88,7 +88,7 @@ function configOf(name: string, masters: readonly string[], options: ClusterOpti
     writeBufferBytes: options.writeBufferBytes,
     storeCacheBytes: 0,
     rowCacheBytes: 0,
-    idempotencyTtlMs: HOUR_MS,
+    idempotencyTtlMs: 24 * HOUR_MS,
     serverSilentMs: options.serverSilentMs,
     serverGoneMs: options.serverGoneMs,
     expectTabletServers: options.tabletServers,

@@ -1,0 +1,88 @@
+/**
+ * Whether the cluster has come to rest in good order: every process serves, every group is whole and has applied all
+ * that it committed, and nothing is left over from replicas that were replaced or tables that were dropped.
+ */
+import type { CatalogReader } from "@stele/master/catalog/catalog.ts";
+import { CATALOG_GROUP, type TabletId } from "@stele/shared/ids.ts";
+import { isJoint } from "@stele/shared/raft/group-config.ts";
+import type { GroupStatus } from "@stele/shared/replication/group.ts";
+import type { SimulatedCluster } from "./simulated-cluster.ts";
+
+/** Null: it has; else the first reason why not. */
+export function unrestReason(cluster: SimulatedCluster): string | null {
+  for (const { name, state } of cluster.processes) {
+    if (state !== "running") return `${name} is ${state}`;
+  }
+  for (const { name, running } of cluster.frontends) {
+    const reason = running?.routing.unreadyReason() ?? null;
+    if (reason !== null) return `${name}: ${reason}`;
+  }
+  const { statuses, suspect } = groupsOf(cluster);
+  if (suspect !== null) return suspect;
+  const catalog = cluster.leadingCatalog()?.applied ?? null;
+  if (catalog === null) return "nobody leads the catalog";
+  const wanted = wantedReplicas(catalog);
+  if (typeof wanted === "string") return wanted;
+  wanted.set(CATALOG_GROUP, cluster.masters.length);
+  for (const [tablet, replicas] of wanted) {
+    const reason = unrestOfGroup(statuses.get(tablet) ?? [], replicas);
+    if (reason !== null) return `tablet ${tablet}: ${reason}`;
+  }
+  for (const tablet of statuses.keys()) {
+    if (!wanted.has(tablet)) return `tablet ${tablet} is left over`;
+  }
+  return null;
+}
+
+/** By tablet that there is to be; or why that is still changing. */
+function wantedReplicas(catalog: CatalogReader): Map<TabletId, number> | string {
+  for (const { name, state } of catalog.tables()) {
+    if (state !== "ready" && state !== "dropped") return `table ${name} is ${state}`;
+  }
+  const wanted = new Map<TabletId, number>();
+  for (const { tabletId, tableId, state } of catalog.tablets()) {
+    const table = catalog.table(tableId);
+    if (state !== "dropped" && table !== undefined) wanted.set(tabletId, table.replicas);
+  }
+  return wanted;
+}
+
+interface Groups {
+  readonly statuses: ReadonlyMap<TabletId, readonly GroupStatus[]>;
+  readonly suspect: string | null;
+}
+
+function groupsOf({ processes }: SimulatedCluster): Groups {
+  const statuses = new Map<TabletId, GroupStatus[]>();
+  let suspect: string | null = null;
+  for (const { name, host } of processes) {
+    if (host === null) continue;
+    for (const { tabletId, reason } of host.suspects()) {
+      suspect ??= `${name}: its replica of tablet ${tabletId} is suspect: ${reason}`;
+    }
+    for (const status of host.statuses()) {
+      const found = statuses.get(status.tabletId);
+      if (found === undefined) statuses.set(status.tabletId, [status]);
+      else found.push(status);
+    }
+  }
+  return { statuses, suspect };
+}
+
+function unrestOfGroup(statuses: readonly GroupStatus[], wanted: number): string | null {
+  const leaders = statuses.filter(({ role }) => role === "leader");
+  const [leader] = leaders;
+  if (leader === undefined || leaders.length > 1) return `${leaders.length} leaders`;
+  const { config, lastIndex, commit } = leader;
+  if (isJoint(config) || config.learners.length > 0) return "its members are changing";
+  if (config.voters.length !== wanted) return `${config.voters.length} voters`;
+  if (statuses.length !== config.voters.length) return `${statuses.length} replicas`;
+  if (commit !== lastIndex) return "something is not committed";
+  for (const { replicaId, applied, awaitingSnapshot } of statuses) {
+    if (!config.voters.some((voter) => voter.replicaId === replicaId)) {
+      return `replica ${replicaId} is no member`;
+    }
+    if (awaitingSnapshot || applied !== commit) return `replica ${replicaId} is behind`;
+  }
+  return null;
+}

@@ -1,0 +1,57 @@
+/**
+ * A client whose calls and answers are in the trace, and that tells of every acknowledgement the moment it is given:
+ * the moment after which nothing may be lost.
+ */
+import type { StoreClient, WriteAnswer } from "../workloads/store-client.ts";
+import type { Trace } from "./trace.ts";
+
+export interface ObservedClientParts {
+  readonly name: string;
+  readonly client: StoreClient;
+  readonly trace: Trace;
+  readonly acknowledged: () => void;
+}
+
+export function observedClient(parts: ObservedClientParts): StoreClient {
+  const { name, client, trace, acknowledged } = parts;
+  const tell = (answer: WriteAnswer): void => {
+    if (answer?.kind === "written") acknowledged();
+  };
+  let calls = 0;
+  const traced = async <T>(
+    what: string,
+    call: readonly unknown[],
+    answer: Promise<T>,
+  ): Promise<T> => {
+    if (!trace.isRead) return answer;
+    const number = ++calls;
+    trace.note(name, `${number} ${what} ${wordsOf(call)}`);
+    const result = await answer;
+    trace.note(name, `${number} ${what} gives ${wordsOf([result])}`);
+    return result;
+  };
+  return {
+    get: (...call) => traced("get", call, client.get(...call)),
+    scan: (...call) => traced("scan", call, client.scan(...call)),
+    write: async (...call) => {
+      const answer = await traced("write", call, client.write(...call));
+      tell(answer);
+      return answer;
+    },
+    writeMany: async (...call) => {
+      const answers = await traced("writeMany", call, client.writeMany(...call));
+      for (const answer of answers) tell(answer);
+      return answers;
+    },
+    createTable: (...call) => traced("createTable", call, client.createTable(...call)),
+    dropTable: (...call) => traced("dropTable", call, client.dropTable(...call)),
+  };
+}
+
+function wordsOf(values: readonly unknown[]): string {
+  const text = (value: unknown): string =>
+    JSON.stringify(value, (_, each: unknown) =>
+      each instanceof Map ? Object.fromEntries(each) : each,
+    );
+  return values.map(text).join(" ");
+}

@@ -1,0 +1,245 @@
+/**
+ * One run by seed: a cluster forms, clients work while faults strike, everything heals, and what came of it is
+ * judged.
+ *
+ * R1. A run ends at the first violation, of whatever checker.
+ * R2. After the faults end, every operation ends and the cluster comes to rest within bounds: no other time-out than
+ *     this one is a violation.
+ */
+import { delay } from "@stele/shared/clock.ts";
+import { MemoryNetwork } from "@stele/shared/rpc/testing/memory-network.ts";
+import { nextMacrotask } from "@stele/shared/testing/macrotask.adapter.ts";
+import { Marks } from "@stele/shared/testing/marks.ts";
+import { SimulatedClock, type ProcessClock } from "@stele/shared/testing/simulated-clock.ts";
+import { Workloads } from "../workloads/workloads.ts";
+import type { Caller } from "../workloads/workload.ts";
+import { observedClient } from "./observed-client.ts";
+import { drawClusterOptions, type ClusterOptions } from "./cluster/cluster-options.ts";
+import { unrestReason } from "./cluster/convergence.ts";
+import { SimulatedCluster } from "./cluster/simulated-cluster.ts";
+import type { SimulatedProcess } from "./cluster/simulated-process.ts";
+import { verifyTablets } from "./cluster/verify-tablets.ts";
+import { FaultInjection } from "./faults/fault-injection.ts";
+import { drawFaults } from "./faults/fault-plan.ts";
+import type { Fault } from "./faults/fault.ts";
+import { Invariants } from "./invariants/invariants.ts";
+import { HostMarks } from "./marks/host-marks.ts";
+import { RandomStreams } from "./random-streams.ts";
+import { drawRunOptions, type RunOptions } from "./run-options.ts";
+import type { RunReport, RunRequest, RunSeed } from "./run-report.ts";
+import { Trace } from "./trace.ts";
+import { Violations } from "./violation.ts";
+
+const SURVEY_MS = 500;
+/** For clients to see the ends of their last operations, whatever happened before. */
+const LAST_OPERATIONS_MS = 60_000;
+/** Beside the time after which a server counts as gone. */
+const REST_WITHIN_MS = 120_000;
+const FINISH_WITHIN_MS = 60_000;
+
+export const runSeed: RunSeed = async (request) => {
+  const run = new Run(request);
+  await run.play();
+  return run.report();
+};
+
+class Run {
+  readonly #request: RunRequest;
+  readonly #clusterOptions: ClusterOptions;
+  readonly #options: RunOptions;
+  readonly #streams: RandomStreams;
+  readonly #line: SimulatedClock;
+  readonly #marks = new Marks();
+  readonly #violations: Violations;
+  readonly #trace: Trace;
+  readonly #invariants: Invariants;
+  readonly #cluster: SimulatedCluster;
+  readonly #injection: FaultInjection;
+  readonly #hostMarks: HostMarks;
+  readonly #workloads: Workloads;
+  readonly #callers: readonly Caller[];
+  readonly #faults: readonly Fault[];
+  /** Clients begin no more operations. */
+  #isOver = false;
+  #operations = 0;
+
+  constructor(request: RunRequest) {
+    this.#request = request;
+    const streams = new RandomStreams(request.seed);
+    this.#streams = streams;
+    this.#clusterOptions = drawClusterOptions(streams.of("cluster"));
+    this.#options = drawRunOptions(streams.of("run"));
+    const line = new SimulatedClock(streams.of("order"), nextMacrotask);
+    this.#line = line;
+    this.#violations = new Violations(() => line.monotonicMs());
+    this.#trace = new Trace(() => line.monotonicMs(), request.trace);
+    this.#invariants = new Invariants(this.#violations);
+    this.#cluster = new SimulatedCluster(
+      this.#clusterOptions,
+      {
+        line,
+        network: new MemoryNetwork(streams.of("network")),
+        watcher: this.#invariants,
+        violations: this.#violations,
+        trace: this.#trace,
+        ended: (process) => this.#injection.processEnded(process),
+      },
+      streams,
+    );
+    this.#hostMarks = new HostMarks(this.#cluster, this.#marks);
+    const note = (who: string, what: string): void => this.#trace.note(who, what);
+    const chance = streams.of("injection");
+    this.#injection = new FaultInjection(this.#cluster, chance, this.#marks, note);
+    this.#workloads = new Workloads({
+      clock: line,
+      random: streams.of("workloads"),
+      patienceMs: this.#options.patienceMs,
+      mark: (name) => this.#marks.add(name),
+    });
+    this.#callers = Array.from({ length: this.#options.clients }, (_, nth) => {
+      const name = `c${nth + 1}`;
+      const client = this.#cluster.clientOf(nth);
+      const acknowledged = (): void => this.#injection.acknowledged();
+      return { name, client: observedClient({ name, client, trace: this.#trace, acknowledged }) };
+    });
+    const names = (role: SimulatedProcess["role"]) =>
+      this.#cluster.processes.filter((process) => process.role === role).map(({ name }) => name);
+    this.#faults =
+      request.faults ??
+      drawFaults(streams.of("faults"), {
+        masters: names("master"),
+        tabletServers: names("tablet-server"),
+        frontends: names("frontend"),
+        durationMs: this.#options.faultMs,
+      });
+    line.onEvent = (clock) => this.#afterEvent(clock);
+  }
+
+  async play(): Promise<void> {
+    try {
+      await this.#phases();
+    } catch (error) {
+      const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
+      this.#violations.add("process failed", text);
+    }
+    this.#hostMarks.sample();
+  }
+
+  report(): RunReport {
+    return {
+      seed: this.#request.seed,
+      options: { ...this.#clusterOptions, ...this.#options },
+      faults: this.#faults,
+      violation: this.#violations.first,
+      marks: this.#marks.counts,
+      traceHash: this.#line.digest,
+      simulatedMs: this.#line.monotonicMs(),
+      events: this.#line.eventCount,
+      operations: this.#operations,
+    };
+  }
+
+  async #phases(): Promise<void> {
+    if (!(await this.#cluster.form())) this.#violations.add("liveness", "no cluster formed");
+    if (!this.#isClean) return;
+    await this.#within("setting up", FINISH_WITHIN_MS, this.#workloads.setUp(this.#callers));
+    if (!this.#isClean) return;
+    this.#injection.begin(this.#faults);
+    const working = Promise.all(this.#callers.map((caller, nth) => this.#work(caller, nth)));
+    await this.#pass(this.#options.faultMs);
+    this.#isOver = true;
+    this.#injection.heal();
+    await this.#within("the last operations", LAST_OPERATIONS_MS, working);
+    await this.#rest();
+    if (!this.#isClean) return;
+    const deadlineMs = this.#line.monotonicMs() + FINISH_WITHIN_MS;
+    const finishing = this.#workloads.finish({ callers: this.#callers, deadlineMs });
+    await this.#within("reading back", 2 * FINISH_WITHIN_MS, finishing);
+    await this.#verify();
+    if (!this.#isClean) return;
+    for (const { checker, detail } of this.#workloads.problems()) {
+      this.#violations.add(checker, detail);
+    }
+  }
+
+  get #isClean(): boolean {
+    return this.#violations.first === null;
+  }
+
+  /** One client, as long as clients work. */
+  async #work(caller: Caller, nth: number): Promise<void> {
+    const random = this.#streams.of(`client ${nth}`);
+    while (!this.#isOver) {
+      await delay(this.#line, random.below(this.#options.thinkMs));
+      if (this.#isOver) return;
+      this.#operations++;
+      await this.#workloads.step(caller);
+    }
+  }
+
+  /** R2. */
+  async #rest(): Promise<void> {
+    const limitMs = REST_WITHIN_MS + this.#clusterOptions.serverGoneMs;
+    const endMs = this.#line.monotonicMs() + limitMs;
+    for (;;) {
+      if (!this.#isClean) return;
+      const reason = unrestReason(this.#cluster);
+      if (reason === null) return;
+      if (this.#line.monotonicMs() >= endMs) {
+        return this.#violations.add("liveness", `no rest within ${limitMs} ms: ${reason}`);
+      }
+      this.#injection.keepUp();
+      await this.#pass(SURVEY_MS);
+    }
+  }
+
+  async #verify(): Promise<void> {
+    if (!this.#isClean) return;
+    const problems = await this.#within(
+      "verifying",
+      FINISH_WITHIN_MS,
+      verifyTablets(this.#cluster),
+    );
+    for (const problem of problems ?? [])
+      this.#violations.add("equal state at equal index", problem);
+    this.#survey();
+  }
+
+  /** Lets time pass, with a survey each while. */
+  async #pass(durationMs: number): Promise<void> {
+    const endMs = this.#line.monotonicMs() + durationMs;
+    for (;;) {
+      const leftMs = endMs - this.#line.monotonicMs();
+      if (leftMs <= 0 || !this.#isClean) return;
+      await this.#line.runFor(Math.min(SURVEY_MS, leftMs), () => this.#isClean);
+      this.#survey();
+    }
+  }
+
+  /** Null: it did not end in time, which is a violation, or the run is over. */
+  async #within<T>(what: string, limitMs: number, work: Promise<T>): Promise<T | null> {
+    let settled: PromiseSettledResult<T> | null = null;
+    void Promise.allSettled([work]).then(([outcome]) => (settled = outcome));
+    const endMs = this.#line.monotonicMs() + limitMs;
+    while (settled === null && this.#isClean) {
+      const leftMs = Math.min(SURVEY_MS, endMs - this.#line.monotonicMs());
+      if (leftMs <= 0) this.#violations.add("liveness", `${what} did not end in ${limitMs} ms`);
+      else await this.#line.runUntil(() => settled !== null || !this.#isClean, leftMs);
+      this.#survey();
+      this.#injection.keepUp();
+    }
+    return settled === null ? null : work;
+  }
+
+  #afterEvent(clock: ProcessClock): void {
+    for (const process of this.#cluster.processes) {
+      if (process.clock === clock) return this.#invariants.afterEvent(process);
+    }
+  }
+
+  #survey(): void {
+    if (!this.#isClean) return;
+    this.#invariants.survey();
+    this.#hostMarks.sample();
+  }
+}
