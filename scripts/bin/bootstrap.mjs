@@ -16,6 +16,10 @@ try {
     await runWithNode24(root, "scripts/src/demo/cities.ts", args);
   } else if (task === "mutants") {
     await runWithNode24(root, "scripts/src/mutants/main.ts", args);
+  } else if (task === "simulate") {
+    await runWithNode24(root, "scripts/src/simulation/command/main.ts", args);
+  } else if (task === "nemesis") {
+    await runWithNode24(root, "scripts/src/nemesis/main.ts", args);
   } else {
     await runWithNode24(root, "scripts/src/toolchain/main.ts", [task, ...args]);
   }

@@ -55,11 +55,17 @@ export function planServers(shape: ClusterShape, base: number, dataDir: string):
   ];
 }
 
+export interface StartOptions {
+  /** Under which the other servers reach it. */
+  readonly advertise: string;
+  readonly masterUrls: readonly string[];
+  readonly extra: readonly string[];
+}
+
 /** The arguments behind `stele`: exactly what an operator would type to start the server alone. */
 export function startArguments(
   server: ServerPlan,
-  masterUrls: readonly string[],
-  extra: readonly string[],
+  { advertise, masterUrls, extra }: StartOptions,
 ): string[] {
   return [
     "start",
@@ -71,7 +77,7 @@ export function startArguments(
     "--listen",
     `${HOST}:${server.port}`,
     "--advertise",
-    server.url,
+    advertise,
     "--masters",
     masterUrls.join(","),
     ...extra,

@@ -51,9 +51,11 @@ describe("the layout of a cluster", () => {
 
   test("starts a server with the flags that an operator would give", () => {
     const [server] = planServers({ masters: 1, tabletServers: 0, frontends: 0 }, 7070, "/data");
-    expect(startArguments(server!, ["http://127.0.0.1:7080"], ["--bootstrap"]).join(" ")).toBe(
+    const masterUrls = ["http://127.0.0.1:9080"];
+    const options = { advertise: "http://127.0.0.1:9080", masterUrls, extra: ["--bootstrap"] };
+    expect(startArguments(server!, options).join(" ")).toBe(
       "start master --name m1 --data-dir /data/m1 --listen 127.0.0.1:7080 " +
-        "--advertise http://127.0.0.1:7080 --masters http://127.0.0.1:7080 --bootstrap",
+        "--advertise http://127.0.0.1:9080 --masters http://127.0.0.1:9080 --bootstrap",
     );
   });
 });

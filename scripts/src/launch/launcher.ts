@@ -28,6 +28,8 @@ export interface LaunchRequest extends RequestedShape {
   readonly stele: readonly string[];
   /** Flags handed on to every server of a role. */
   readonly flags: Readonly<Record<ServerRole, readonly string[]>>;
+  /** The URL under which the other servers reach a server. Absent: where it listens. */
+  readonly advertise?: ((server: ServerPlan) => string) | undefined;
 }
 
 export interface LauncherConsole {
@@ -116,7 +118,8 @@ export class LocalCluster {
     this.#cluster = cluster;
     this.#lock = lock;
     const plans = planServers(cluster, cluster.base, request.directory.path);
-    const masterUrls = plans.filter(({ role }) => role === "master").map(({ url }) => url);
+    const masters = plans.filter(({ role }) => role === "master");
+    const masterUrls = masters.map((plan) => this.#advertised(plan));
     this.#processes = plans.map(
       (plan) =>
         new SupervisedProcess({
@@ -165,7 +168,12 @@ export class LocalCluster {
       ...(plan.role === "frontend" ? ["--expect-tablet-servers", expected] : []),
       ...flags[plan.role],
     ];
-    return [...stele, ...startArguments(plan, masterUrls, extra)];
+    const advertise = this.#advertised(plan);
+    return [...stele, ...startArguments(plan, { advertise, masterUrls, extra })];
+  }
+
+  #advertised(plan: ServerPlan): string {
+    return this.#request.advertise?.(plan) ?? plan.url;
   }
 
   #recordProcesses(): void {

@@ -14,6 +14,7 @@ import { fileURLToPath } from "node:url";
 import type { ServerRole } from "@stele/shared/server-role.ts";
 import { ClusterDirectory } from "./cluster-directory.ts";
 import type { RunningProcess } from "./cluster-directory.ts";
+import type { ServerPlan } from "./cluster-layout.ts";
 import { LaunchError } from "./launch-error.ts";
 import { openCluster } from "./launcher.ts";
 import type { LaunchRequest, LocalCluster } from "./launcher.ts";
@@ -29,6 +30,8 @@ export interface TestClusterOptions {
   readonly frontends?: number;
   /** Flags for every server of a role, as on its command line. */
   readonly flags?: Partial<Record<ServerRole, readonly string[]>>;
+  /** As in a `LaunchRequest`: the way to a server may lead through a proxy. */
+  readonly advertise?: (server: ServerPlan) => string;
   /** Default: this checkout's `stele`. */
   readonly stele?: readonly string[];
   /** Until the whole cluster is ready; default 30 s. */
@@ -88,6 +91,7 @@ export class TestCluster {
       restart: "by-caller",
       stele: this.#options.stele ?? [process.execPath, main],
       flags: { master: [], "tablet-server": [], frontend: [], ...flags },
+      advertise: this.#options.advertise,
     };
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     this.#cluster = await openCluster(request, {
@@ -136,10 +140,20 @@ export class TestCluster {
 
   /** Starts the server again, after ending it if it runs; resolves when it is ready. */
   async restart(id: string): Promise<void> {
+    await this.relaunch(id);
+    await this.waitUntilReady(id);
+  }
+
+  /** As restart(), without waiting for what may never come. */
+  async relaunch(id: string): Promise<void> {
     const supervised = this.#supervised(id);
     await this.kill(id);
     supervised.start();
-    await this.waitUntilReady(id);
+  }
+
+  /** Whether its process lives, be it stopped by a signal. */
+  isRunning(id: string): boolean {
+    return this.#supervised(id).isRunning;
   }
 
   /** Ends the server and removes its data: a lost disk. */

@@ -1,0 +1,98 @@
+/**
+ * When faults strike: lanes run beside each other, each one fault after another, so that a process may be killed
+ * while the network is cut.
+ *
+ * L1. No two faults under way share a victim.
+ * L2. A fault that damages data is alone from when the cluster was whole until it is whole again: at most one server
+ *     is damaged at any time.
+ * L3. Every fault that was inflicted is healed, also when the run ends or fails.
+ */
+import type { Random } from "@stele/shared/random.ts";
+import type { FaultLog } from "./fault-log.ts";
+import { between, oneOf } from "./faults/fault.ts";
+import type { Fault, Nemesis, Roster, Scene } from "./faults/fault.ts";
+
+const GAP_MAX_MS = 3_000;
+const BUSY_PAUSE_MS = 50;
+
+export interface FaultLanesParts {
+  readonly nemeses: readonly Nemesis[];
+  readonly roster: Roster;
+  readonly scene: Scene;
+  readonly log: FaultLog;
+  /** L2; throws when the cluster does not become whole in time. */
+  readonly untilWhole: () => Promise<void>;
+  /** Aborted: no new faults; those under way are healed. */
+  readonly over: AbortSignal;
+}
+
+export class FaultLanes {
+  readonly #parts: FaultLanesParts;
+  readonly #struck = new Set<string>();
+  #underWay = 0;
+  /** L2. */
+  #isDamaged = false;
+  #number = 0;
+
+  constructor(parts: FaultLanesParts) {
+    this.#parts = parts;
+  }
+
+  /** Resolves when it is over and everything of this lane is healed. */
+  async run(random: Random): Promise<void> {
+    const { nemeses, over, roster, scene } = this.#parts;
+    while (!over.aborted) {
+      const nemesis = oneOf(random, nemeses);
+      const fault = nemesis.draw(random, roster);
+      const gapMs = between(random, 0, GAP_MAX_MS);
+      await this.#mayStrike(nemesis, fault);
+      if (over.aborted) return;
+      if (nemesis.damages) await this.#damage(fault);
+      else await this.#strike(fault);
+      await scene.sleep(gapMs);
+    }
+  }
+
+  /** L1. */
+  async #mayStrike(nemesis: Nemesis, { victims }: Fault): Promise<void> {
+    const { over, scene } = this.#parts;
+    const mustWait = (): boolean =>
+      this.#isDamaged ||
+      (nemesis.damages ? this.#underWay > 0 : victims.some((id) => this.#struck.has(id)));
+    while (mustWait() && !over.aborted) await scene.sleep(BUSY_PAUSE_MS);
+  }
+
+  /** L2. */
+  async #damage(fault: Fault): Promise<void> {
+    this.#isDamaged = true;
+    try {
+      await this.#parts.untilWhole();
+      await this.#strike(fault);
+      await this.#parts.untilWhole();
+    } finally {
+      this.#isDamaged = false;
+    }
+  }
+
+  async #strike(fault: Fault): Promise<void> {
+    const { log, over, scene } = this.#parts;
+    const { kind, text, holdMs, victims } = fault;
+    const number = ++this.#number;
+    this.#underWay += 1;
+    for (const id of victims) this.#struck.add(id);
+    try {
+      log.fault(number, kind, "inflict", text);
+      await fault.inflict(scene);
+      log.fault(number, kind, "inflicted", text);
+      for (let heldMs = 0; heldMs < holdMs && !over.aborted; heldMs += BUSY_PAUSE_MS) {
+        await scene.sleep(Math.min(BUSY_PAUSE_MS, holdMs - heldMs));
+      }
+    } finally {
+      log.fault(number, kind, "heal", text);
+      await fault.heal(scene);
+      log.fault(number, kind, "healed", text);
+      for (const id of victims) this.#struck.delete(id);
+      this.#underWay -= 1;
+    }
+  }
+}

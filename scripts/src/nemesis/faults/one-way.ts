@@ -1,0 +1,25 @@
+/** Links cut in one direction: a process that hears and is not heard, or speaks and hears nothing. */
+import { between, everyone, oneOf, someOf } from "./fault.ts";
+import type { Nemesis } from "./fault.ts";
+import { linkFault, linksBetween } from "./link-fault.ts";
+
+export const oneWay: Nemesis = {
+  kind: "one-way",
+  damages: false,
+  draw(random, roster) {
+    const all = everyone(roster);
+    const holdMs = between(random, 1_000, 15_000);
+    const shape = random.below(3);
+    const [one = "", other = ""] = someOf(random, all, 2);
+    const server = oneOf(random, [...roster.tabletServers, ...roster.masters]);
+    const others = all.filter((id) => id !== server);
+    const [text, links] =
+      shape === 0
+        ? [`${one} -> ${other}`, [{ from: one, to: other }]]
+        : shape === 1
+          ? [`${server} -> all others`, linksBetween([server], others)]
+          : [`all others -> ${server}`, linksBetween(others, [server])];
+    const passage = { kind: "lost" } as const;
+    return linkFault({ kind: "one-way", text: `lose ${text}`, links, passage, holdMs });
+  },
+};

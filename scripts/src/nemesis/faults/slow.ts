@@ -1,0 +1,34 @@
+/** Slow links: delay and bandwidth, around one process or everywhere. */
+import { between, everyone, oneOf } from "./fault.ts";
+import type { Nemesis } from "./fault.ts";
+import { bothWays, linkFault, linksBetween } from "./link-fault.ts";
+
+const RATES = [20_000, 200_000, 5_000_000] as const;
+
+export const slow: Nemesis = {
+  kind: "slow",
+  damages: false,
+  draw(random, roster) {
+    const all = everyone(roster);
+    const delayMs = between(random, 5, random.below(2) === 0 ? 60 : 700);
+    const bytesPerSecond = oneOf(random, RATES);
+    const everywhere = random.below(4) === 0;
+    const one = oneOf(random, [...roster.tabletServers, ...roster.masters]);
+    const links = everywhere
+      ? linksBetween(all, all)
+      : bothWays(
+          linksBetween(
+            [one],
+            all.filter((id) => id !== one),
+          ),
+        );
+    const where = everywhere ? "all links" : `all links of ${one}`;
+    return linkFault({
+      kind: "slow",
+      text: `slow ${where}: ${delayMs} ms, ${bytesPerSecond / 1000} kB/s`,
+      links,
+      passage: { kind: "slow", delayMs, bytesPerSecond },
+      holdMs: between(random, 2_000, 15_000),
+    });
+  },
+};

@@ -1,0 +1,47 @@
+// What `npm run nemesis` runs.
+import { randomInt } from "node:crypto";
+import { mkdtempSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { failureText, figuresText, nemesisCommand } from "./nemesis-command.ts";
+import type { NemesisOptions } from "./nemesis-command.ts";
+import { runNemesis } from "./nemesis-run.ts";
+
+const SEEDS = 1_000_000;
+const INTERRUPTED = 130;
+
+const command = nemesisCommand().parse();
+const options = command.opts<NemesisOptions>();
+const { masters, tabletServers, frontends, clients, duration, only } = options;
+if (tabletServers < 3)
+  command.error("error: --tablet-servers is at least 3: tables have 3 replicas");
+if (clients < 1) command.error("error: --clients is at least 1");
+
+const seed = options.seed ?? randomInt(SEEDS);
+const directory =
+  options.directory === undefined
+    ? mkdtempSync(join(tmpdir(), `stele-nemesis-${seed}-`))
+    : resolve(options.directory);
+const stop = new AbortController();
+process.on("SIGINT", () => stop.abort());
+process.on("SIGTERM", () => stop.abort());
+
+console.error(`seed ${seed}; what a failure leaves is kept in ${directory}`);
+const report = await runNemesis({
+  sizes: { masters, tabletServers, frontends },
+  durationMs: duration,
+  seed,
+  kinds: only,
+  clients,
+  directory,
+  tell: (line) => console.error(line),
+  stop: stop.signal,
+});
+if (report.problems.length > 0) {
+  const kinds =
+    command.getOptionValueSource("only") === "default" ? "" : ` --only ${only.join(",")}`;
+  const again = `npm run nemesis -- --seed ${seed} --duration ${duration}ms${kinds}`;
+  console.error(failureText(report, { directory, again }));
+}
+console.log(figuresText(seed, report));
+process.exitCode = report.problems.length > 0 ? 1 : stop.signal.aborted ? INTERRUPTED : 0;

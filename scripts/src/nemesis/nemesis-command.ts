@@ -1,0 +1,89 @@
+/** `npm run nemesis`: its options, and what it says in the end. */
+import { Command, InvalidArgumentError } from "commander";
+import { parseCount, parseDuration } from "../cli/option-values.ts";
+import { FAULT_KINDS } from "./faults/fault.ts";
+import type { FaultKind } from "./faults/fault.ts";
+import type { NemesisReport } from "./nemesis-run.ts";
+
+export interface NemesisOptions {
+  /** Milliseconds. */
+  readonly duration: number;
+  /** Absent: drawn. */
+  readonly seed?: number;
+  readonly only: readonly FaultKind[];
+  readonly masters: number;
+  readonly tabletServers: number;
+  readonly frontends: number;
+  readonly clients: number;
+  /** Absent: a new one among the system's temporary files. */
+  readonly directory?: string;
+}
+
+const PROBLEMS_SHOWN = 10;
+
+export function nemesisCommand(): Command {
+  return new Command("nemesis")
+    .description(
+      "Runs a cluster of real processes under faults, lets clients work on it, heals it, and judges what the " +
+        "clients were told. Nothing found: exit code 0. Otherwise 1, and histories, faults and logs are kept.\n\n" +
+        `Faults: ${FAULT_KINDS.join(", ")}.`,
+    )
+    .option(
+      "--duration <duration>",
+      "how long faults strike, e.g. 30s, 10m",
+      parseDuration,
+      120_000,
+    )
+    .option("--seed <n>", "decides which faults strike (default: drawn)", parseCount)
+    .option("--only <faults>", "these alone, with commas between", parseKinds, [...FAULT_KINDS])
+    .option("--masters <n>", "1, 3 or 5", parseCount, 3)
+    .option("--tablet-servers <n>", "at least 3", parseCount, 5)
+    .option("--frontends <n>", "at least 1", parseCount, 2)
+    .option("--clients <n>", "clients, each with one operation at a time", parseCount, 10)
+    .option("--directory <directory>", "where a failure is kept (default: a new one in /tmp)")
+    .allowExcessArguments(false)
+    .showHelpAfterError();
+}
+
+function parseKinds(text: string): FaultKind[] {
+  return text.split(",").map((name) => {
+    const kind = FAULT_KINDS.find((known) => known === name);
+    if (kind !== undefined) return kind;
+    throw new InvalidArgumentError(`${name} is none of ${FAULT_KINDS.join(", ")}.`);
+  });
+}
+
+/** One line. */
+export function figuresText(seed: number, report: NemesisReport): string {
+  const { faults, marks, operations, problems, tabletsCompared, tookMs } = report;
+  const kinds = [...faults].map(([kind, count]) => `${kind} ${count}`).join(", ");
+  const total = [...faults.values()].reduce((sum, count) => sum + count, 0);
+  const of = (mark: string): number => marks.get(mark) ?? 0;
+  return [
+    `seed ${seed}`,
+    `${Math.round(tookMs / 1000)} s`,
+    `${total} faults${total === 0 ? "" : ` (${kinds})`}`,
+    `${operations} operations (${of("write acknowledged")} writes acknowledged, ` +
+      `${of("write unknown")} unknown, ${of("read answered")} reads)`,
+    `${tabletsCompared} tablets compared`,
+    problems.length === 0 ? "nothing found wrong" : `${problems.length} found wrong`,
+  ].join("; ");
+}
+
+export function failureText(
+  { problems }: NemesisReport,
+  { directory, again }: { readonly directory: string; readonly again: string },
+): string {
+  const shown = problems.slice(0, PROBLEMS_SHOWN).map(({ checker, detail }) => {
+    return `FOUND WRONG: ${checker}\n${detail}\n`;
+  });
+  if (problems.length > shown.length) shown.push(`and ${problems.length - shown.length} more\n`);
+  return [
+    ...shown,
+    `Kept in ${directory}:`,
+    "  history-TABLE.ndjson  what clients called and were told; npx stele check judges it again",
+    "  faults.ndjson         what was done to the cluster, on the same clock",
+    "  logs/                 of every server, wall-clock times",
+    `The same faults in the same order (their times are the machine's): ${again}`,
+  ].join("\n");
+}

@@ -1,0 +1,216 @@
+/**
+ * One run against real processes: a cluster, clients with their workloads, faults; then everything is healed, every
+ * replica compared, everything read back and judged.
+ *
+ * R1. A run ends with its report, whatever happens to the cluster; what it started has ended, too.
+ * R2. Histories, faults and logs are kept when something is found wrong, and only then.
+ */
+import { mkdirSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { crc32 } from "node:zlib";
+import { systemClock } from "@stele/shared/clock.ts";
+import { SeededRandom } from "@stele/shared/random.ts";
+import type { Random } from "@stele/shared/random.ts";
+import { Marks } from "@stele/shared/testing/marks.ts";
+import type { Caller } from "../workloads/workload.ts";
+import { Workloads } from "../workloads/workloads.ts";
+import { FaultLanes } from "./fault-lanes.ts";
+import { FaultLog } from "./fault-log.ts";
+import { NEMESES } from "./faults/all-nemeses.ts";
+import type { FaultKind, Scene } from "./faults/fault.ts";
+import { keepHistories } from "./kept-evidence.ts";
+import { NemesisCluster } from "./nemesis-cluster.ts";
+import type { ClusterSizes } from "./nemesis-cluster.ts";
+import { RestStoreClient } from "./rest/rest-client.ts";
+import { RunViolation } from "./run-violation.ts";
+import type { FoundProblem } from "./run-violation.ts";
+
+export interface NemesisRequest {
+  readonly sizes: ClusterSizes;
+  readonly durationMs: number;
+  readonly seed: number;
+  readonly kinds: readonly FaultKind[];
+  readonly clients: number;
+  /** For what is kept; made if it is missing. */
+  readonly directory: string;
+  /** Progress, line by line. */
+  readonly tell: (line: string) => void;
+  /** Fires when the run is to end early. */
+  readonly stop: AbortSignal;
+}
+
+export interface NemesisReport {
+  readonly problems: readonly FoundProblem[];
+  readonly faults: ReadonlyMap<FaultKind, number>;
+  /** "This happened" in the workloads, by name. */
+  readonly marks: ReadonlyMap<string, number>;
+  readonly operations: number;
+  readonly steps: number;
+  readonly tabletsCompared: number;
+  readonly tookMs: number;
+}
+
+const LANES = 2;
+const PATIENCE_MS = 3_000;
+/** Between two operations of a client. */
+const THINK_MAX_MS = 20;
+const WHOLE_WITHIN_MS = 90_000;
+const FINISH_WITHIN_MS = 60_000;
+const PROGRESS_MS = 10_000;
+
+export async function runNemesis(request: NemesisRequest): Promise<NemesisReport> {
+  mkdirSync(request.directory, { recursive: true });
+  const run = new NemesisRun(request);
+  const report = await run.run();
+  if (report.problems.length === 0) rmSync(request.directory, { recursive: true, force: true });
+  return report;
+}
+
+class NemesisRun {
+  readonly #request: NemesisRequest;
+  readonly #log: FaultLog;
+  readonly #workloads: Workloads;
+  readonly #marks = new Marks();
+  readonly #problems: FoundProblem[] = [];
+  /** The time of faults is over. */
+  readonly #over = new AbortController();
+  #steps = 0;
+  #tabletsCompared = 0;
+
+  constructor(request: NemesisRequest) {
+    this.#request = request;
+    const { directory, tell } = request;
+    const nowMs = (): number => systemClock.monotonicMs();
+    this.#log = new FaultLog({ path: join(directory, "faults.ndjson"), nowMs, tell });
+    this.#workloads = new Workloads({
+      clock: systemClock,
+      random: this.#fork("workloads"),
+      patienceMs: PATIENCE_MS,
+      mark: (name) => this.#marks.add(name),
+    });
+  }
+
+  async run(): Promise<NemesisReport> {
+    const startedMs = performance.now();
+    const { sizes, directory, stop } = this.#request;
+    stop.addEventListener("abort", () => this.#over.abort(), { once: true });
+    const cluster = await NemesisCluster.start(sizes);
+    try {
+      await this.#use(cluster);
+    } finally {
+      cluster.keepLogs(join(directory, "logs"));
+      await cluster[Symbol.asyncDispose]();
+    }
+    this.#log.note("judging");
+    this.#problems.push(...this.#workloads.problems());
+    const histories = this.#workloads.histories;
+    keepHistories(directory, histories);
+    return {
+      problems: this.#problems,
+      faults: this.#log.counts,
+      marks: this.#marks.counts,
+      operations: [...histories.values()].reduce((sum, { length }) => sum + length, 0),
+      steps: this.#steps,
+      tabletsCompared: this.#tabletsCompared,
+      tookMs: performance.now() - startedMs,
+    };
+  }
+
+  async #use(cluster: NemesisCluster): Promise<void> {
+    const urls = cluster.frontendUrls;
+    const clients = Array.from({ length: this.#request.clients }, (_, at) => {
+      return new RestStoreClient(urls, at);
+    });
+    const callers = clients.map((client, at): Caller => ({ client, name: `c${at + 1}` }));
+    try {
+      await this.#workloads.setUp(callers);
+      this.#log.note("the tables are there; clients and faults begin");
+      const steps = callers.map((caller) => this.#keepStepping(caller));
+      await this.#noteProblem(this.#fault(cluster));
+      this.#over.abort();
+      await Promise.all(steps);
+      this.#log.note("the faults are over; everything is healed and compared");
+      await this.#noteProblem(this.#compare(cluster));
+      const deadlineMs = systemClock.monotonicMs() + FINISH_WITHIN_MS;
+      await this.#workloads.finish({ callers, deadlineMs });
+    } finally {
+      this.#over.abort();
+      await Promise.all(clients.map((client) => client[Symbol.asyncDispose]()));
+    }
+  }
+
+  async #keepStepping(caller: Caller): Promise<void> {
+    const random = this.#fork(caller.name);
+    while (!this.#over.signal.aborted) {
+      await this.#workloads.step(caller);
+      this.#steps += 1;
+      await sleep(random.below(THINK_MAX_MS));
+    }
+  }
+
+  /** Until the time is over, everything healed; rejects when the cluster is found wrong. */
+  async #fault(cluster: NemesisCluster): Promise<void> {
+    const { durationMs, kinds } = this.#request;
+    const over = this.#over.signal;
+    const lanes = new FaultLanes({
+      nemeses: kinds.map((kind) => NEMESES[kind]),
+      roster: cluster.roster,
+      scene: this.#sceneOf(cluster),
+      log: this.#log,
+      untilWhole: () => cluster.health.untilWhole(WHOLE_WITHIN_MS),
+      over,
+    });
+    const timer = setTimeout(() => this.#over.abort(), durationMs);
+    const progress = setInterval(() => this.#tellProgress(), PROGRESS_MS);
+    const running = Array.from({ length: LANES }, (_, lane) => {
+      return lanes.run(this.#fork(`faults ${lane}`));
+    });
+    try {
+      await Promise.race([cluster.failed, Promise.all(running)]);
+    } finally {
+      this.#over.abort();
+      clearTimeout(timer);
+      clearInterval(progress);
+      await Promise.allSettled(running);
+    }
+  }
+
+  async #compare(cluster: NemesisCluster): Promise<void> {
+    const verified = cluster.health.untilVerified(WHOLE_WITHIN_MS);
+    this.#tabletsCompared += await Promise.race([cluster.failed, verified]);
+  }
+
+  #sceneOf(cluster: NemesisCluster): Scene {
+    return {
+      victims: cluster,
+      network: cluster.network,
+      note: (text) => this.#log.note(text),
+      sleep: (ms) => sleep(ms),
+      untilVerified: async () => {
+        this.#tabletsCompared += await cluster.health.untilVerified(WHOLE_WITHIN_MS);
+      },
+    };
+  }
+
+  /** A `RunViolation` is a result of the run; other errors are the run's own. */
+  async #noteProblem(work: Promise<void>): Promise<void> {
+    try {
+      await work;
+    } catch (error) {
+      if (!(error instanceof RunViolation)) throw error;
+      this.#problems.push(error.problem);
+      this.#log.note(`found wrong: ${error.message}`);
+    }
+  }
+
+  #tellProgress(): void {
+    const unknown = this.#marks.of("write unknown");
+    this.#request.tell(`           ${this.#steps} steps of clients, ${unknown} unknown writes`);
+  }
+
+  /** Streams by name: what one of them draws shifts no other. */
+  #fork(name: string): Random {
+    return new SeededRandom(crc32(`${this.#request.seed} ${name}`));
+  }
+}

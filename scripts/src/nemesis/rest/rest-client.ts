@@ -1,0 +1,230 @@
+/**
+ * A store client over the REST API of real front-ends.
+ *
+ * R1. One attempt a call: nothing is sent twice here. A retry is the caller's, under its own Idempotency-Key.
+ * R2. A connection that could not be made sent nothing: the call failed. What broke later is unknown.
+ * R3. It stays with one front-end until that does not answer, and then turns to the next.
+ */
+import { Pool } from "undici";
+import type {
+  FailedOutcome,
+  GetOperation,
+  ReadOutcome,
+  ScanOperation,
+  ScannedOutcome,
+  WriteOperation,
+} from "../../check/history/row-operation.ts";
+import type {
+  CallPatience,
+  StoreClient,
+  TableAnswer,
+  WriteAnswer,
+} from "../../workloads/store-client.ts";
+import { codeOf, isWithoutEffect, readOutcome, scanPage, writeOutcome } from "./rest-answers.ts";
+import type { RestAnswer } from "./rest-answers.ts";
+import { batchOperation, getCall, keyJson, scanCall, writeCall } from "./rest-spelling.ts";
+import type { RestCall } from "./rest-spelling.ts";
+
+/** What the server is given less than the caller waits, so that its own answer arrives first. */
+const WAY_BACK_MS = 250;
+/** Before the first byte of a request was sent. */
+const NOT_CONNECTED: ReadonlySet<unknown> = new Set(["ECONNREFUSED", "UND_ERR_CONNECT_TIMEOUT"]);
+
+type Reply =
+  | { readonly kind: "answered"; readonly answer: RestAnswer }
+  | { readonly kind: "not-sent" }
+  | { readonly kind: "unknown" };
+
+const NOT_SENT: FailedOutcome = { kind: "failed", code: "UNAVAILABLE", version: null };
+
+export class RestStoreClient implements StoreClient, AsyncDisposable {
+  readonly #pools: readonly Pool[];
+  #turn: number;
+
+  /** @param first which of the front-ends it begins with */
+  constructor(urls: readonly string[], first: number) {
+    this.#pools = urls.map(
+      (url) => new Pool(url, { connections: 16, pipelining: 1, connect: { timeout: 1000 } }),
+    );
+    this.#turn = first;
+  }
+
+  async get(
+    table: string,
+    operation: GetOperation,
+    call: CallPatience,
+  ): Promise<ReadOutcome | FailedOutcome | null> {
+    return outcomeOf(await this.#send(getCall(table, operation), call), readOutcome);
+  }
+
+  async write(
+    table: string,
+    operation: WriteOperation,
+    { patienceMs, request }: CallPatience & { readonly request: string | null },
+  ): Promise<WriteAnswer> {
+    const call = writeCall(table, operation);
+    const headers = request === null ? {} : { "idempotency-key": request };
+    const sent = { ...call, headers: { ...call.headers, ...headers } };
+    return outcomeOf(await this.#send(sent, { patienceMs }), writeOutcome);
+  }
+
+  async writeMany(
+    table: string,
+    operations: readonly WriteOperation[],
+    call: CallPatience,
+  ): Promise<readonly WriteAnswer[]> {
+    const reply = await this.#send(
+      {
+        method: "POST",
+        path: `/tables/${table}/rows:batch`,
+        query: {},
+        headers: { "content-type": "application/json" },
+        body: `{"ops":[${operations.map(batchOperation).join(",")}]}`,
+      },
+      call,
+    );
+    const results = resultsOf(reply);
+    if (results === null) {
+      const all = outcomeOf(reply, writeOutcome);
+      return operations.map(() => (all?.kind === "failed" ? all : null));
+    }
+    return operations.map((_, at) => {
+      const body = results[at];
+      const { status } = body as { readonly status: number };
+      return writeOutcome({ status, body });
+    });
+  }
+
+  async scan(
+    table: string,
+    operation: ScanOperation,
+    { patienceMs }: CallPatience,
+  ): Promise<ScannedOutcome | FailedOutcome | null> {
+    const endMs = performance.now() + patienceMs;
+    const rows: ScannedOutcome["rows"][number][] = [];
+    let pageToken: string | null = null;
+    for (;;) {
+      const call = scanCall(table, operation, pageToken);
+      const reply = await this.#send(call, { patienceMs: endMs - performance.now() });
+      const page = reply.kind === "answered" ? scanPage(reply.answer) : null;
+      if (page === null || "kind" in page) {
+        if (rows.length > 0) return { kind: "scanned", rows, resume: resumeOf(rows, operation) };
+        return reply.kind === "not-sent" ? NOT_SENT : page;
+      }
+      for (const row of page.rows) rows.push(row);
+      pageToken = page.nextPageToken;
+      if (pageToken === null) return { kind: "scanned", rows, resume: null };
+    }
+  }
+
+  async createTable(
+    table: string,
+    options: CallPatience & { readonly splitKeys: readonly string[]; readonly request: string },
+  ): Promise<TableAnswer> {
+    const { patienceMs, splitKeys, request } = options;
+    const name = JSON.stringify(table);
+    const keys = splitKeys.map(keyJson).join(",");
+    // Unless told, a table has one replica while few servers are alive.
+    const body = `{"name":${name},"families":{"d":{"maxVersions":1}},"replicas":3,"splitKeys":[${keys}]}`;
+    const reply = await this.#send(
+      {
+        method: "POST",
+        path: "/tables",
+        query: {},
+        headers: { "content-type": "application/json", "idempotency-key": request },
+        body,
+      },
+      { patienceMs },
+    );
+    return tableAnswer(reply);
+  }
+
+  async dropTable(
+    table: string,
+    { patienceMs, request }: CallPatience & { readonly request: string },
+  ): Promise<TableAnswer> {
+    const headers = { "idempotency-key": request };
+    const call: RestCall = {
+      method: "DELETE",
+      path: `/tables/${table}`,
+      query: {},
+      headers,
+      body: null,
+    };
+    return tableAnswer(await this.#send(call, { patienceMs }));
+  }
+
+  /** Breaks what is under way. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all(this.#pools.map((pool) => pool.destroy()));
+  }
+
+  async #send(call: RestCall, { patienceMs }: CallPatience): Promise<Reply> {
+    if (patienceMs <= 0) return { kind: "unknown" };
+    const turn = this.#turn;
+    const reply = await this.#attempt(turn, call, patienceMs);
+    // R3. Of calls that fail together only the first turns.
+    if (reply.kind !== "answered" && this.#turn === turn) this.#turn += 1;
+    return reply;
+  }
+
+  async #attempt(turn: number, call: RestCall, patienceMs: number): Promise<Reply> {
+    const pool = this.#pools[turn % this.#pools.length] as Pool;
+    const serverMs = Math.max(1, Math.floor(patienceMs - Math.min(WAY_BACK_MS, patienceMs / 2)));
+    const query = new URLSearchParams({ ...call.query, timeout: `${serverMs}ms` });
+    const patience = new AbortController();
+    const timer = setTimeout(() => patience.abort(), patienceMs);
+    try {
+      const { statusCode, body } = await pool.request({
+        method: call.method,
+        path: `/v1${call.path}?${query.toString()}`,
+        headers: call.headers,
+        body: call.body,
+        signal: patience.signal,
+        headersTimeout: 0,
+        bodyTimeout: 0,
+      });
+      const text = await body.text();
+      const answer = { status: statusCode, body: text === "" ? null : JSON.parse(text) };
+      return { kind: "answered", answer };
+    } catch (error) {
+      const { code } = error as { readonly code?: unknown };
+      return { kind: NOT_CONNECTED.has(code) ? "not-sent" : "unknown" };
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+}
+
+function outcomeOf<T>(reply: Reply, read: (answer: RestAnswer) => T): T | FailedOutcome | null {
+  switch (reply.kind) {
+    case "answered":
+      return read(reply.answer);
+    case "not-sent":
+      return NOT_SENT;
+    case "unknown":
+      return null;
+  }
+}
+
+function resultsOf(reply: Reply): readonly unknown[] | null {
+  if (reply.kind !== "answered" || reply.answer.status >= 400) return null;
+  return (reply.answer.body as { readonly results: readonly unknown[] }).results;
+}
+
+/** What a scan that was given up has left, by the last row that it read. */
+function resumeOf(rows: ScannedOutcome["rows"], { reverse }: ScanOperation): string {
+  const { key } = rows.at(-1) as { readonly key: string };
+  return reverse ? key : `${key}\0`;
+}
+
+function tableAnswer(reply: Reply): TableAnswer {
+  if (reply.kind === "not-sent") return { kind: "failed", code: "UNAVAILABLE" };
+  if (reply.kind === "unknown") return { kind: "unknown" };
+  const { status, body } = reply.answer;
+  if (status < 300) return { kind: "done" };
+  const code = codeOf(body);
+  if (code === null) return { kind: "unknown" };
+  // A refusal did nothing; of other errors only what says so.
+  return status < 500 || isWithoutEffect(body) ? { kind: "failed", code } : { kind: "unknown" };
+}
