@@ -69,9 +69,9 @@ test("a visitor ends the scan", () => {
   expect(visits).toBe(100);
 });
 
-test("a hundred thousand keys come and go", () => {
+test("tens of thousands of keys come and go", () => {
   const random = new SeededRandom(1);
-  const keys = Array.from({ length: 100_000 }, () => random.bytes(8));
+  const keys = Array.from({ length: 30_000 }, () => random.bytes(8));
   const bounds = [Buffer.alloc(1), Buffer.alloc(9, 0xff)] as const;
   const inBatches = (tree: OrderedTree, change: (edit: TreeEdit, key: Buffer) => void) => {
     let version = tree;
