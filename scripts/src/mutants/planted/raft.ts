@@ -14,7 +14,7 @@ export const raftMutants: readonly Mutant[] = [
         replacement: "state.outbox.sendNow.push({",
       },
     ],
-    catchers: ["one leader per term", "acknowledged means durable"],
+    catchers: ["one vote per term", "one leader per term"],
   },
   {
     name: "A follower acknowledges entries before they are durable",

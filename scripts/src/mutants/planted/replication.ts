@@ -18,7 +18,7 @@ export const replicationMutants: readonly Mutant[] = [
 `,
       },
     ],
-    catchers: ["acknowledged means durable", "one leader per term"],
+    catchers: ["acknowledged means durable", "one vote per term"],
   },
   {
     name: "A restart forgets the outgoing half of a joint config in the log",
