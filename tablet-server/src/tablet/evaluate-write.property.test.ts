@@ -9,7 +9,7 @@ import type { StoredRow } from "../storage/stored-row.ts";
 import { decodeEntry, encodeEntry } from "./entry-payload.ts";
 import { applyEffect } from "./testing/apply-effect.ts";
 import { evaluateWrite } from "./evaluate-write.ts";
-import { NaiveRow, inRowOrder, naiveCells, naiveComputed } from "./naive-row.ts";
+import { NaiveRow, inRowOrder, naiveCells, naiveComputed } from "../testing/naive-row.ts";
 
 /** Numbers against the order of the names, so that mixing the two orders up is seen. */
 const SCHEMA: TableSchema = {

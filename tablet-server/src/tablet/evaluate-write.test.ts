@@ -15,7 +15,7 @@ import type { TableSchema } from "@stele/shared/tablet-descriptor.ts";
 import type { StoredRow } from "../storage/stored-row.ts";
 import { evaluateWrite } from "./evaluate-write.ts";
 import type { Evaluation } from "./evaluate-write.ts";
-import { naiveCells } from "./naive-row.ts";
+import { naiveCells } from "../testing/naive-row.ts";
 
 const SCHEMA: TableSchema = {
   tableId: 1 as TableId,

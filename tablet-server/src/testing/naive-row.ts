@@ -1,5 +1,5 @@
 /**
- * A second, naive implementation of rows, straight from rest-api section 3, for property tests: a map from
+ * A second, naive implementation of rows, straight from docs/REST_API.md, for property tests: a map from
  * (family name, qualifier) to a map from timestamp to cell, searched from end to end each time.
  */
 import type { Version } from "@stele/shared/ids.ts";
