@@ -9,13 +9,8 @@
  * Q3. A verify entry ends the batch, so that the store behind it is exactly the state at its index.
  * Q4. A batch ends early when it has grown into a long piece of work: the rest is another batch.
  */
-import { must } from "@stele/shared/assert.ts";
 import { MalformedFrameError } from "@stele/shared/bytes/malformed-frame-error.ts";
-import {
-  StoreReadError,
-  type StoreOperation,
-} from "@stele/shared/checkpoint-store/checkpoint-store.ts";
-import type { LogIndex, Term } from "@stele/shared/ids.ts";
+import { StoreReadError } from "@stele/shared/checkpoint-store/checkpoint-store.ts";
 import {
   DamagedReplicaError,
   type CommittedCommand,
@@ -23,9 +18,10 @@ import {
 import { rowKeyText } from "@stele/shared/row-key.ts";
 import { CorruptRecordError } from "../storage/corrupt-record-error.ts";
 import { idempotencyStoreKey, rowStoreKey } from "../storage/key-layout.ts";
+import type { AppliedCommands } from "./applied-commands.ts";
 import { ApplyRun } from "./apply-run.ts";
 import { readsCurrent } from "./effects.ts";
-import { decodeEntry, type EntryFate, type EntryPayload } from "./entry-payload.ts";
+import { decodeEntry, type EntryPayload } from "./entry-payload.ts";
 import type { RetryTable } from "./retry-ids.ts";
 import { spaceOf, type TabletState } from "./tablet-state.ts";
 
@@ -34,21 +30,6 @@ const GROUP_KEYS = 32;
 /** Q4: rows written, and bytes of records read. */
 const BATCH_EFFECTS = 1000;
 const BATCH_READ_BYTES = 16 * 1024 * 1024;
-
-export interface AppliedCommand {
-  readonly index: LogIndex;
-  readonly term: Term;
-  readonly fate: EntryFate;
-}
-
-export interface AppliedCommands {
-  readonly operations: readonly StoreOperation[];
-  readonly state: TabletState;
-  /** The first of the commands given, one at least. */
-  readonly commands: readonly AppliedCommand[];
-  /** The entry that ended the batch, if one did (Q3). */
-  readonly verify: { readonly index: LogIndex; readonly verifyId: number } | null;
-}
 
 type ReadStore = (keys: readonly Buffer[]) => Promise<(Buffer | undefined)[]>;
 
@@ -134,13 +115,4 @@ async function readWanted(
     bytes += found[at]?.length ?? 0;
   });
   return bytes;
-}
-
-/** The entry at which a batch stops before its last command; undefined: it covers all. */
-export function stoppedAt(
-  applied: AppliedCommands,
-  commands: readonly CommittedCommand[],
-): LogIndex | undefined {
-  const last = must(applied.commands.at(-1), "an applied command").index;
-  return last === commands.at(-1)?.index ? undefined : last;
 }

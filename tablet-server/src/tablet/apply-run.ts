@@ -10,7 +10,7 @@ import { rowKeyText } from "@stele/shared/row-key.ts";
 import { idempotencyStoreKey, retryStoreKey, rowStoreKey } from "../storage/key-layout.ts";
 import { decodeRowRecord, encodeRowRecord } from "../storage/row-record.ts";
 import type { StoredRow } from "../storage/stored-row.ts";
-import type { AppliedCommand, AppliedCommands } from "./apply-commands.ts";
+import type { AppliedCommand, AppliedCommands } from "./applied-commands.ts";
 import { changedRow, type RowEffect } from "./effects.ts";
 import type {
   EntryPayload,

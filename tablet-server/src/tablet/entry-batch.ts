@@ -7,12 +7,12 @@
  *     a single write is smaller by itself (evaluate-write.ts).
  */
 import type { Version } from "@stele/shared/ids.ts";
-import type { WriteOutcome, WriteResult } from "@stele/shared/row-operations.ts";
+import type { WriteResult } from "@stele/shared/row-operations.ts";
 import { effectSize } from "./effect-codec.ts";
 import type { RowEffect } from "./effects.ts";
 import { encodeEntry, type StoredIdempotency } from "./entry-payload.ts";
 import { encodeRetryRecord, type SequenceResults, type RetryResult } from "./retry-record.ts";
-import type { RowLane } from "./row-lane.ts";
+import type { DependentOutcome, RowLane, UnappliedEntry } from "./row-lane.ts";
 import type { PendingWrite, WriteCallProgress } from "./write-call.ts";
 
 const RESULT_BYTES = 64;
@@ -30,12 +30,11 @@ export interface LoggedWrite {
   readonly idempotency: StoredIdempotency | null;
 }
 
-export class EntryBatch {
+export class EntryBatch implements UnappliedEntry {
   readonly generation: number;
   /** Writes that are done when the entry is applied; `lanes` and effects are those of the same place. */
   readonly writes: LoggedWrite[] = [];
-  /** Outcomes that were read from rows as this entry leaves them: they hold only if it takes effect. */
-  readonly dependents: { readonly pending: PendingWrite; readonly outcome: WriteOutcome }[] = [];
+  readonly dependents: DependentOutcome[] = [];
   #maxVersion: Version;
   #rowsAdded = 0;
   #rowsRemoved = 0;

@@ -5,11 +5,22 @@
  * L1. `current` is the row as all entries formed so far leave it, or not loaded yet.
  * L2. While an entry that changed the row is not applied, the store shows an older row: the lane must live on.
  */
+import type { WriteOutcome } from "@stele/shared/row-operations.ts";
 import { rowKeyText } from "@stele/shared/row-key.ts";
 import type { StoredRow } from "../storage/stored-row.ts";
-import type { EntryBatch } from "./entry-batch.ts";
 import type { IdempotencyRecord } from "./idempotency.ts";
 import type { PendingWrite } from "./write-call.ts";
+
+/** An outcome that was read from rows as an entry leaves them: it holds only if that takes effect. */
+export interface DependentOutcome {
+  readonly pending: PendingWrite;
+  readonly outcome: WriteOutcome;
+}
+
+/** What a lane knows of an entry. */
+export interface UnappliedEntry {
+  readonly dependents: DependentOutcome[];
+}
 
 export class RowLane {
   readonly key: Buffer;
@@ -27,7 +38,7 @@ export class RowLane {
   /** Entries that changed the row and are not applied. */
   unapplied = 0;
   /** The newest of them: what is read from `current` holds only if that takes effect. */
-  newest: EntryBatch | null = null;
+  newest: UnappliedEntry | null = null;
   readonly #queue: PendingWrite[] = [];
   #head = 0;
 

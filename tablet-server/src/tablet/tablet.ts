@@ -26,7 +26,8 @@ import {
 import { containsKey } from "@stele/shared/row-range.ts";
 import type { ReplicaPlacement, TabletDescriptor } from "@stele/shared/tablet-descriptor.ts";
 import type { ServedBy } from "@stele/shared/wire/served-by.ts";
-import { applyCommands, stoppedAt, type AppliedCommands } from "./apply-commands.ts";
+import { stoppedAt, type AppliedCommands } from "./applied-commands.ts";
+import { applyCommands } from "./apply-commands.ts";
 import type { IdempotencyName } from "./entry-payload.ts";
 import { loadRetries } from "./load-retries.ts";
 import { loadRowForWrite } from "./load-row.ts";
