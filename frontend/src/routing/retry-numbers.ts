@@ -1,5 +1,5 @@
 /**
- * The numbers under which this process sends writes again (architecture section 7, "Idempotency").
+ * The numbers under which this process sends writes again (docs/decisions/0007-retry-numbers-by-tablet.md).
  *
  * A tablet keeps the result of a write until it hears that every older number of the sequence is done with.
  * So numbers are drawn from a sequence of the tablet to which the write is sent first, as idempotent

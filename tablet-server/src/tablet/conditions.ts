@@ -1,6 +1,6 @@
 /**
  * What must hold before a row is written, judged on the row as it is: `ifMatch`, then `ifNoneMatch`, then
- * `absent` (rest-api section 3; RFC 9110, section 13.2.2 gives the same order).
+ * `absent` (docs/REST_API.md, "Conditions"; RFC 9110, section 13.2.2 gives the same order).
  */
 import type { DatabaseErrorBody } from "@stele/shared/errors.ts";
 import type { Version } from "@stele/shared/ids.ts";

@@ -1,5 +1,5 @@
 /**
- * Turns one request to write a row into its effect (rest-api section 3, architecture section 4). Pure:
+ * Turns one request to write a row into its effect (docs/REST_API.md; docs/ARCHITECTURE.md, "A write"). Pure:
  * the leader calls it under the row's latch, with the row as the entries before leave it.
  *
  * Order: what is wrong with the write itself, conditions, predicate, mutations one by one, limits. A

@@ -1,5 +1,5 @@
 /**
- * Results that are kept for a user's Idempotency-Key (rest-api section 5). The record lies beside the row
+ * Results that are kept for a user's Idempotency-Key (docs/REST_API.md). The record lies beside the row
  * it belongs to, so splits, moves and snapshots carry it; the write's effect and its record are one entry.
  *
  *   record = u32 crc, u8 format, u64 expiry, fingerprint, result

@@ -1,5 +1,5 @@
 /**
- * Runs an ordered list of mutations on one row (rest-api section 3) and notes what they did as cell
+ * Runs an ordered list of mutations on one row (docs/REST_API.md, PATCH) and notes what they did as cell
  * changes with absolute timestamps.
  *
  * U1. Each mutation sees what those before it left.

@@ -1,6 +1,6 @@
 /**
  * The results of one tablet's recent writes by the numbers under which front-ends retry them, so that a
- * write that is sent again is answered and not done again (architecture section 7, "Idempotency").
+ * write that is sent again is answered and not done again (docs/decisions/0007-retry-numbers-by-tablet.md).
  *
  * T1. A function of the applied entries alone: every replica, and every replay, has the same table and
  *     stores the same records. `encodeSequences` and the stored records rebuild it.

@@ -1,5 +1,5 @@
 /**
- * Hashes of a tablet's data as of one log index, which its replicas compare (architecture section 8). Begun by
+ * Hashes of a tablet's data as of one log index, which its replicas compare (docs/FAILURES.md). Begun by
  * applying a verify entry, computed in the background over a consistent view, kept for a while for whoever asks.
  *
  * V1. The view is taken when the store holds exactly the entries up to the verify entry (apply-commands.ts, Q3).
