@@ -310,8 +310,8 @@ test("a rolling hash tells apart what differs in one number or in the order", ()
     for (const number of numbers) hash.add(number);
     return hash.digest;
   };
-  const pairs = Array.from({ length: 100_000 }, (_, at) => digest([at % 400, (at / 400) | 0]));
-  expect(new Set(pairs).size).toBe(100_000);
+  const pairs = Array.from({ length: 20_000 }, (_, at) => digest([at % 200, (at / 200) | 0]));
+  expect(new Set(pairs).size).toBe(20_000);
   expect(new Set([[], [0], [0, 0], [-1], [0.5], [2 ** 53]].map(digest)).size).toBe(6);
 });
 
