@@ -1,9 +1,10 @@
 // Bad tables, keys and bodies, against a real front-end and tablet server: the documented problem, and
 // nothing changes.
-import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { afterEach, describe, expect, test } from "vitest";
 import { PeopleTable, ROW, ROWS } from "./people-table.ts";
 import { expectProblem, pointersOf } from "./problem-check.ts";
 import type { Call, Rest } from "./rest.ts";
+import { setUpOnce } from "./set-up-once.ts";
 
 const ABSENT = "/tables/nowhere";
 const json = { "content-type": "application/json" };
@@ -11,16 +12,12 @@ const json = { "content-type": "application/json" };
 let table: PeopleTable;
 let rest: Rest;
 
-beforeAll(async () => {
-  table = await PeopleTable.start();
-  rest = table.rest;
+setUpOnce(PeopleTable.start, (started) => {
+  table = started;
+  rest = started.rest;
 });
 
 afterEach(() => table.checkUnchanged());
-
-afterAll(async () => {
-  expect(await table?.stop()).toEqual([]);
-});
 
 describe("an unknown table", () => {
   test.for<[method: string, path: string, call?: Call]>([

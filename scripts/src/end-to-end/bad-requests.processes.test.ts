@@ -1,11 +1,12 @@
 // Bad sizes, parameters, methods, headers and tokens, against a real front-end and tablet server: the
 // documented problem, and nothing changes.
-import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { afterEach, describe, expect, test } from "vitest";
 import { CELL, PeopleTable, ROW, ROWS } from "./people-table.ts";
 import { expectProblem, pointersOf } from "./problem-check.ts";
 import { exchange } from "./raw-http.ts";
 import { NDJSON } from "./rest.ts";
 import type { Reply, Rest } from "./rest.ts";
+import { setUpOnce } from "./set-up-once.ts";
 
 const json = { "content-type": "application/json" };
 const MIB = 1024 * 1024;
@@ -13,16 +14,12 @@ const MIB = 1024 * 1024;
 let table: PeopleTable;
 let rest: Rest;
 
-beforeAll(async () => {
-  table = await PeopleTable.start();
-  rest = table.rest;
+setUpOnce(PeopleTable.start, (started) => {
+  table = started;
+  rest = started.rest;
 });
 
 afterEach(() => table.checkUnchanged());
-
-afterAll(async () => {
-  expect(await table?.stop()).toEqual([]);
-});
 
 describe("sizes", () => {
   test("a JSON body of more than 12 MiB is TOO_LARGE, announced or not", async () => {

@@ -1,15 +1,15 @@
 // Section 4 of the REST contract as far as it writes, and section 5, against a real cluster.
 import { randomUUID } from "node:crypto";
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { PeopleCluster, ROWS, SCRATCH } from "./people-cluster.ts";
+import { beforeEach, describe, expect, test } from "vitest";
+import { ROWS, SCRATCH, startPeopleCluster } from "./people-cluster.ts";
 import { expectProblem } from "./problem-check.ts";
 import { linesOf, NDJSON } from "./rest.ts";
 import type { Reply, Rest } from "./rest.ts";
+import { setUpOnce } from "./set-up-once.ts";
 
 const ndjson = { accept: NDJSON };
 const load = { "content-type": NDJSON, accept: NDJSON };
 
-let people: PeopleCluster;
 let rest: Rest;
 /** The same cluster by way of another front-end. */
 let other: Rest;
@@ -17,17 +17,10 @@ let other: Rest;
 let key: string;
 let tests = 0;
 
-beforeAll(async () => {
-  people = await PeopleCluster.start();
-  ({ rest, other } = people);
-});
+setUpOnce(startPeopleCluster, (started) => ({ rest, other } = started));
 
 beforeEach(() => {
   key = `row-${++tests}`;
-});
-
-afterAll(async () => {
-  expect(await people?.stop()).toEqual([]);
 });
 
 describe("rows:batch", () => {

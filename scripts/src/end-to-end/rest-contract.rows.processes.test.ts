@@ -1,7 +1,8 @@
 // Sections 1 and 3 of the REST contract: reading and writing single rows, against a real cluster.
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { beforeEach, describe, expect, test } from "vitest";
 import { expectProblem } from "./problem-check.ts";
 import type { Rest } from "./rest.ts";
+import { setUpOnce } from "./set-up-once.ts";
 import { SingleRows, versionOf } from "./single-rows.ts";
 
 let rows: SingleRows;
@@ -10,19 +11,13 @@ let rest: Rest;
 let row: string;
 let key: string;
 
-beforeAll(async () => {
-  rows = await SingleRows.start();
-  rest = rows.rest;
+setUpOnce(SingleRows.start, (started) => {
+  rows = started;
+  rest = started.rest;
 });
 
 beforeEach(() => {
-  rows.next();
-  row = rows.path;
-  key = rows.key;
-});
-
-afterAll(async () => {
-  expect(await rows?.stop()).toEqual([]);
+  ({ key, path: row } = rows.next());
 });
 
 describe("reading and writing a row", () => {

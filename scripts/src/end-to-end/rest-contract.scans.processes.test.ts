@@ -1,11 +1,13 @@
 // Section 4 of the REST contract as far as it reads, against a real cluster.
 import { randomUUID } from "node:crypto";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
+import type { TestCluster } from "../launch/test-cluster.ts";
 import { leaderOfRow } from "./cluster-views.ts";
-import { KEYS, PeopleCluster, ROWS } from "./people-cluster.ts";
+import { KEYS, ROWS, startPeopleCluster } from "./people-cluster.ts";
 import { expectProblem } from "./problem-check.ts";
 import { linesOf, NDJSON } from "./rest.ts";
 import type { Rest } from "./rest.ts";
+import { setUpOnce } from "./set-up-once.ts";
 
 const ndjson = { accept: NDJSON };
 
@@ -20,19 +22,12 @@ interface Page {
   readonly nextPageToken?: string;
 }
 
-let people: PeopleCluster;
+let cluster: TestCluster;
 let rest: Rest;
 /** The same cluster by way of another front-end. */
 let other: Rest;
 
-beforeAll(async () => {
-  people = await PeopleCluster.start();
-  ({ rest, other } = people);
-});
-
-afterAll(async () => {
-  expect(await people?.stop()).toEqual([]);
-});
+setUpOnce(startPeopleCluster, (started) => ({ cluster, rest, other } = started));
 
 async function scan(query: string, by = rest): Promise<Page> {
   const reply = await by.get(`${ROWS}?${query}`);
@@ -245,7 +240,7 @@ describe("after a failover", () => {
     const { nextPageToken = "" } = await scan("start=f&end=h&limit=3");
 
     const leader = await leaderOfRow(rest, "people", "g0-counter");
-    await people.cluster.kill(leader);
+    await cluster.kill(leader);
     const retry = await other.patch(path, body, { headers });
     expect([retry.status, retry.text]).toEqual([200, first.text]);
     expect(retry.headers["stele-replayed"]).toBe("true");
@@ -255,9 +250,9 @@ describe("after a failover", () => {
     expect(keysOf(next.rows)).toEqual(["f3", "g0", "g0-counter", "g1", "g2", "g3"]);
 
     // Everybody else as well: what is left knows it from disk or log.
-    await people.cluster.restart(leader);
-    for (const id of ["ts1", "ts2", "ts3"]) await people.cluster.kill(id);
-    await Promise.all(["ts1", "ts2", "ts3"].map((id) => people.cluster.restart(id)));
+    await cluster.restart(leader);
+    for (const id of ["ts1", "ts2", "ts3"]) await cluster.kill(id);
+    await Promise.all(["ts1", "ts2", "ts3"].map((id) => cluster.restart(id)));
     const late = await rest.patch(path, body, { headers });
     expect([late.status, late.text]).toEqual([200, first.text]);
     expect((await rest.delete(path)).status).toBe(204);
@@ -276,11 +271,11 @@ describe("after a failover", () => {
     const stream = await fetch(`${other.url}/v1/tables/scratch/rows`, { headers: ndjson });
     const reader = stream.body?.getReader();
     await reader?.read();
-    await people.cluster.kill("fe2");
+    await cluster.kill("fe2");
     const reading = (async () => {
       while ((await reader?.read())?.done === false);
     })();
     await expect(reading, "a cut stream must not look complete").rejects.toThrow();
-    await people.cluster.restart("fe2");
+    await cluster.restart("fe2");
   });
 });

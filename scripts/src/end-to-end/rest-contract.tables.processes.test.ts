@@ -1,29 +1,22 @@
 // Sections 2, 6 and 7 of the REST contract, sentence by sentence, against a real cluster.
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { TestCluster } from "../launch/test-cluster.ts";
+import { describe, expect, test } from "vitest";
+import type { TestCluster } from "../launch/test-cluster.ts";
 import { tabletsOf } from "./cluster-views.ts";
 import type { Tablet } from "./cluster-views.ts";
 import { expectProblem } from "./problem-check.ts";
 import { Rest } from "./rest.ts";
-import { complaintsOf } from "./server-logs.ts";
+import { setUpOnce } from "./set-up-once.ts";
+import { TwoFrontends } from "./two-frontends.ts";
 
 let cluster: TestCluster;
 let rest: Rest;
 /** The same cluster by way of another front-end. */
 let other: Rest;
 
-beforeAll(async () => {
-  cluster = await TestCluster.start({ masters: 3, tabletServers: 3, frontends: 2 });
-  rest = new Rest(cluster.process("fe1").url);
-  other = new Rest(cluster.process("fe2").url);
-});
-
-afterAll(async () => {
-  for (const each of [rest, other]) await each?.[Symbol.asyncDispose]();
-  const complaints = cluster === undefined ? [] : complaintsOf(cluster);
-  await cluster?.[Symbol.asyncDispose]();
-  expect(complaints).toEqual([]);
-});
+setUpOnce(
+  () => TwoFrontends.start({ masters: 3, tabletServers: 3 }),
+  (started) => ({ cluster, rest, other } = started),
+);
 
 describe("tables", () => {
   test("only a name is required; the answer is the table with its defaults", async () => {

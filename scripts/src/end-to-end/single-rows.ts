@@ -33,8 +33,9 @@ export class SingleRows {
   }
 
   /** Makes the next row, which no test has used, the one that all calls are about. */
-  next(): void {
+  next(): { readonly key: string; readonly path: string } {
     this.#count++;
+    return { key: this.key, path: this.path };
   }
 
   get key(): string {
