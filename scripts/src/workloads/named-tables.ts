@@ -34,6 +34,8 @@ export interface NamedTablesParts {
 }
 
 const SPLITS_MAX = 2;
+/** Of eight steps, so many take the name further; the others are on its rows, also while it has none. */
+const ADVANCES = { absent: 2, creating: 5, present: 1, dropping: 5 } as const;
 
 export class NamedTables implements Workload {
   readonly #tables: readonly NamedTable[];
@@ -62,7 +64,7 @@ export class NamedTables implements Workload {
     const table = this.#tables[this.#random.below(this.#tables.length)];
     if (table === undefined) return;
     const choice = this.#random.below(8);
-    if (!table.isBusy && choice < (table.state === "present" ? 1 : 5)) {
+    if (!table.isBusy && choice < ADVANCES[table.state]) {
       await this.#advance(caller, table);
     } else if (choice < 6) {
       await this.#write(caller, table);

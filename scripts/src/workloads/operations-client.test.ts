@@ -28,6 +28,7 @@ async function opened(splitKeys: readonly string[] = []) {
     clock,
     frontEnd: () => state.access,
     chunkRows: 2,
+    replicas: 1,
     unexpected: (error) => void state.unexpected.push(error),
   });
   const created = await client.createTable("t", { ...CALL, splitKeys, request: "create" });
@@ -152,6 +153,30 @@ describe("a client of a front-end's operations", () => {
     expect(state.unexpected).toEqual([fault]);
   });
 
+  test("asks for three replicas, however few servers are alive", async () => {
+    const { access } = (await opened()).state;
+    if (access === null) throw new Error("the front-end is up");
+    const asked: unknown[] = [];
+    const tables: FrontEndAccess["tables"] = {
+      ...access.tables,
+      create: ({ replicas }) => {
+        asked.push(replicas);
+        return NEVER;
+      },
+    };
+    for (const replicas of [undefined, 1] as const) {
+      const own = new OperationsClient({
+        clock: access.clock,
+        frontEnd: () => ({ ...access, tables }),
+        chunkRows: 2,
+        unexpected: () => undefined,
+        ...(replicas !== undefined && { replicas }),
+      });
+      void own.createTable("u", { ...CALL, splitKeys: [], request: "q" });
+    }
+    expect(asked).toEqual([3, 1]);
+  });
+
   test("tells a judged refusal of a table call from one whose work may go on", async () => {
     const { client, state } = await opened();
     const create = { ...CALL, splitKeys: [], request: "other" };
@@ -203,6 +228,7 @@ test("workloads find the front-end's operations on tables in memory honest", asy
           clock,
           frontEnd: () => accessTo(memory, clock),
           chunkRows: 5,
+          replicas: 1,
           unexpected: (error) => void unexpected.push(error),
         });
       },

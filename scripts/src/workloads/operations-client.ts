@@ -49,8 +49,12 @@ export interface OperationsClientParts {
   /** A scan asks for so many rows at once. */
   readonly chunkRows: number;
   readonly unexpected: (error: unknown) => void;
+  /** Of tables that it creates; three unless given. */
+  readonly replicas?: 1 | 3 | 5;
 }
 
+/** Always said: else a table has one replica that is created while few servers are alive. */
+const REPLICAS = 3;
 const REFUSED_AFTER_MS = 20;
 /** The front-end's part of the patience: its own answer is worth more than none. */
 const DEADLINE_SHARE = 0.95;
@@ -144,7 +148,7 @@ export class OperationsClient implements StoreClient {
       name: table,
       families: { d: { maxVersions: 1 } },
       splitKeys: options.splitKeys.map(keyBytes),
-      replicas: null,
+      replicas: this.#parts.replicas ?? REPLICAS,
       deletionProtection: false,
       idempotencyKey: options.request,
     };

@@ -61,7 +61,7 @@ export interface StoreClient {
   ): Promise<ScannedOutcome | FailedOutcome | null>;
 
   /**
-   * With one family `d` that keeps one version.
+   * With one family `d` that keeps one version, and three replicas.
    *
    * @param options.splitKeys the bounds of its first tablets, as text of keys, in order
    * @param options.request the Idempotency-Key: calls under the same one create one table together

@@ -115,6 +115,12 @@ export class Workloads {
     ];
   }
 
+  /** What was drawn, by name. */
+  get options(): Readonly<Record<string, number>> {
+    const { weights, ...sizes } = this.plan;
+    return { ...sizes, ...weights };
+  }
+
   /** By table; to be kept beside a failure. */
   get histories(): ReadonlyMap<string, readonly RecordedOperation[]> {
     return new Map(this.#tables.map(({ name, history }) => [name, history]));
