@@ -113,9 +113,11 @@ export class HttpServer {
 function setUp(app: FastifyInstance, options: HttpServerOptions): void {
   const { identity, role, version } = options;
   app.removeAllContentTypeParsers();
-  app.addContentTypeParser("application/json", { parseAs: "buffer" }, (_request, body, done) => {
-    done(null, body);
-  });
+  app.addContentTypeParser(
+    "application/octet-stream",
+    { parseAs: "buffer" },
+    (_request, body, done) => done(null, body),
+  );
   // Read by the route itself, frame by frame.
   app.addContentTypeParser(FRAMES_MEDIA_TYPE, (_request, _payload, done) => done(null));
   app.addHook("onRequest", async (request, reply) => {

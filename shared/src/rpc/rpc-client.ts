@@ -4,12 +4,15 @@
  * Nothing is retried here.
  */
 import { z } from "zod";
+import { MalformedFrameError } from "../bytes/malformed-frame-error.ts";
 import type { Clock } from "../clock.ts";
+import type { DatabaseError } from "../errors.ts";
 import { decodeErrorBody } from "../wire/error-body.ts";
 import { ChannelFailure } from "./channel-contract.ts";
 import type { Exchange } from "./exchange.ts";
 import { DEADLINE_HEADER, MAX_CALL_MS } from "./rpc-route.ts";
 import type { RequestOf, ResponseOf, RpcRoute } from "./rpc-route.ts";
+import { openJson, openJsonText, sealJson } from "./sealed-json.ts";
 
 const MAX_REPLY_BYTES = 64 * 1024 * 1024;
 
@@ -40,10 +43,10 @@ export class RpcClient {
     request: RequestOf<Route>,
     options: CallOptions,
   ): Promise<ResponseOf<Route>> {
-    const body = Buffer.from(JSON.stringify(z.encode(route.request, request)));
+    const body = sealJson(z.encode(route.request, request));
     const reply = await this.#post(url, route.path, body, options);
     if (reply.status === 200) return decodedResult(route, reply.body);
-    const error = decodeErrorBody(reply.body);
+    const error = decodedError(reply.body);
     if (error !== null) throw error;
     const detail = `${route.path} answered with status ${reply.status}`;
     if (reply.status === 403) throw new ChannelFailure("rejected", "no", detail);
@@ -81,7 +84,6 @@ export class RpcClient {
       });
       signal?.addEventListener("abort", giveUp);
       const headers = {
-        "content-type": "application/json",
         [DEADLINE_HEADER]: String(Math.ceil(waitMs)),
       };
       const abort = this.#exchange.post(
@@ -109,12 +111,23 @@ export class RpcClient {
 function decodedResult<Route extends RpcRoute>(route: Route, body: Buffer): ResponseOf<Route> {
   let json: unknown;
   try {
-    json = JSON.parse(body.toString());
-  } catch {
-    throw new ChannelFailure("broken", "maybe", `${route.path} answered without JSON`);
+    json = openJson(body);
+  } catch (error) {
+    if (!(error instanceof MalformedFrameError)) throw error;
+    throw new ChannelFailure("broken", "maybe", `${route.path}: ${error.message}`);
   }
   const parsed = route.response.safeParse(json);
   if (parsed.success) return parsed.data as ResponseOf<Route>;
   const detail = `${route.path} answered in another shape: ${z.prettifyError(parsed.error)}`;
   throw new ChannelFailure("broken", "maybe", detail);
+}
+
+/** Null: it is none of a route, or is damaged. */
+function decodedError(body: Buffer): DatabaseError | null {
+  try {
+    return decodeErrorBody(openJsonText(body));
+  } catch (error) {
+    if (!(error instanceof MalformedFrameError)) throw error;
+    return null;
+  }
 }

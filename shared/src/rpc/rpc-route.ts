@@ -1,11 +1,12 @@
 /**
- * A call of the control plane: a POST of JSON to a path below `/internal/`, whose request and
+ * A call of the control plane: a POST of JSON (sealed-json.ts) to a path below `/internal/`, whose request and
  * response have a zod schema each. Schemas may be codecs: both sides then work with the decoded
  * form.
  *
  * P1. A body that its schema does not take is INVALID_REQUEST and reaches no handler.
  * P2. A handler ends by its result, a `DatabaseError`, or its deadline. What else it throws is a
  *     bug: the caller gets INTERNAL without details, and the environment hears of it.
+ * P3. A damaged body is nobody's fault: UNAVAILABLE, to be sent again.
  */
 import { z } from "zod";
 import { InvariantError } from "../assert.ts";
@@ -16,9 +17,12 @@ import { encodeErrorBody } from "../wire/error-body.ts";
 import { ChannelFailure } from "./channel-contract.ts";
 import type { ExchangeHandler, ExchangeHeaders } from "./exchange.ts";
 import type { ClusterCheck } from "./internal-auth.ts";
+import { openJson, sealJsonText } from "./sealed-json.ts";
 
 /** Milliseconds that the caller will wait from now on, as a decimal integer. */
 export const DEADLINE_HEADER = "x-stele-deadline-ms";
+
+const DAMAGED_RETRY_MS = 50;
 
 /** The longest wait, for long polls. */
 export const MAX_CALL_MS = 60_000;
@@ -81,7 +85,7 @@ export function routeEndpoint<Route extends RpcRoute>(
       if (over) return;
       over = true;
       cancelDeadline();
-      sink.answer(status, reply);
+      sink.answer(status, sealJsonText(reply));
     };
     const waitMs = remainingMs(headers);
     const deadlineMs = clock.monotonicMs() + waitMs;
@@ -107,7 +111,7 @@ async function answer<Route extends RpcRoute>(
   body: Buffer,
   call: RouteCall,
 ): Promise<RouteAnswer> {
-  const parsed = route.request.safeParse(parseJson(body));
+  const parsed = route.request.safeParse(openRequest(body));
   if (!parsed.success) throw invalidRequest(parsed.error);
   const result = await handler(parsed.data as RequestOf<Route>, call);
   const json = JSON.stringify(z.encode(route.response, result));
@@ -141,11 +145,18 @@ function failed(error: DatabaseError): RouteAnswer {
   return { status: error.status, body: encodeErrorBody(error.body) };
 }
 
-function parseJson(body: Buffer): unknown {
+/** P3. */
+function openRequest(body: Buffer): unknown {
   try {
-    return JSON.parse(body.toString());
-  } catch {
-    throw new DatabaseError({ code: "INVALID_REQUEST", detail: "the body is not JSON" });
+    return openJson(body);
+  } catch (error) {
+    if (!(error instanceof MalformedFrameError)) throw error;
+    throw new DatabaseError({
+      code: "UNAVAILABLE",
+      detail: `the request did not arrive whole: ${error.message}`,
+      applied: "no",
+      retryAfterMs: DAMAGED_RETRY_MS,
+    });
   }
 }
 
