@@ -64,10 +64,10 @@ export class SimulatedDirectory {
   open(): OwnDirectory {
     const isNew = this.#isNew;
     this.#isNew = false;
-    const directory = this;
+    const identity = (): Identity => this.#identity;
     return {
       get identity() {
-        return directory.#identity;
+        return identity();
       },
       isNew,
       setClusterId: async (clusterId) => {
