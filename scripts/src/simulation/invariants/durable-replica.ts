@@ -18,8 +18,10 @@ export class DurableReplica {
   #vote: DurableVote;
   /** Of the last record of a term or vote. */
   #voteSegment = 0;
-  /** It was destroyed or found damaged: nothing is expected of it any more. */
-  isGone = false;
+  /** It was found damaged: nothing is expected of it any more. */
+  isSuspect = false;
+  /** The segment with its tombstone, or null. */
+  buriedIn: number | null = null;
 
   constructor(tabletId: TabletId, replicaId: ReplicaId, start: LogPosition) {
     this.tabletId = tabletId;

@@ -5,7 +5,8 @@
  * For every replica that still exists there:
  * S1. The store says where its log begins, at or above its entries in the segment, and its state reaches up to there.
  * S2. The store holds its term and vote, unless a segment behind holds later ones.
- * S3. Creation, installation and tombstone have taken effect in the store.
+ * S3. Creation and installation have taken effect in the store.
+ * One that does not exist any more has its tombstone in the store, or in a segment behind.
  */
 import type { LogIndex, ReplicaId } from "@stele/shared/ids.ts";
 import type { AppliedState, LogState } from "@stele/shared/replication/replica-records.ts";
@@ -18,7 +19,6 @@ import type { DurableVote } from "./vote-per-term.ts";
 interface Facts {
   vote: DurableVote | null;
   installed: LogIndex | null;
-  isBuried: boolean;
 }
 
 export class FreedSegments {
@@ -35,7 +35,7 @@ export class FreedSegments {
     if (replicas === undefined) this.#segments.set(segment, (replicas = new Map()));
     let facts = replicas.get(replica);
     if (facts === undefined) {
-      facts = { vote: null, installed: null, isBuried: false };
+      facts = { vote: null, installed: null };
       replicas.set(replica, facts);
     }
     return facts;
@@ -65,7 +65,8 @@ function problemOf(
 ): string | null {
   const { tabletId, replicaId } = replica;
   if ((stored.buried(tabletId) ?? -1) >= replicaId) return null;
-  if (facts.isBuried) return "the store has no tombstone";
+  if ((replica.buriedIn ?? 0) > segment) return null;
+  if (replica.buriedIn !== null) return "the store has no tombstone";
   if (stored.suspect(tabletId) === replicaId) return null;
   const applied = stored.appliedState(tabletId);
   if (applied?.replicaId !== replicaId) return "the store has no state";

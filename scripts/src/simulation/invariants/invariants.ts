@@ -110,6 +110,9 @@ export class Invariants {
     watched.host = host;
     if (process.tainted) watched.disk.touched();
     watched.disk.recovered(host);
+    for (const { tabletId, replicaId } of host.groups()) {
+      this.#groups.of(tabletId).votesOf(replicaId).restarted();
+    }
     this.#survey.all([watched]);
   }
 

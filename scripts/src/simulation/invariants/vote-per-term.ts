@@ -2,7 +2,8 @@
  * What one replica promises by what it sends.
  *
  * V1. It votes for one candidate in a term, itself included.
- * V2. Its term never goes back, not in a restart either.
+ * V2. After a restart it never speaks in a term below one that it spoke in before. Between two restarts it may seem to:
+ *     messages travel in lanes.
  * V3. Term and vote are durable before anybody hears of them.
  */
 import type { ReplicaId, Term } from "@stele/shared/ids.ts";
@@ -18,18 +19,27 @@ export class VotePerTerm {
   readonly #report: Report;
   readonly #votes = new Map<Term, ReplicaId>();
   #saidTerm = 0 as Term;
+  /** The highest before the last restart. */
+  #earlierTerm = 0 as Term;
 
   constructor(replica: ReplicaId, report: Report) {
     this.#replica = replica;
     this.#report = report;
   }
 
+  restarted(): void {
+    this.#earlierTerm = this.#saidTerm;
+  }
+
   /** It speaks in `term`; `durable` is what its disk holds. */
   says(term: Term, durable: DurableVote): void {
-    if (term < this.#saidTerm) {
-      this.#report(`replica ${this.#replica} speaks in term ${term} after ${this.#saidTerm}`);
+    if (term > this.#saidTerm) this.#saidTerm = term;
+    if (term < this.#earlierTerm) {
+      this.#report(
+        `replica ${this.#replica} speaks in term ${term}, ` +
+          `and spoke in ${this.#earlierTerm} before it was restarted`,
+      );
     }
-    this.#saidTerm = term;
     if (durable.term >= term) return;
     this.#report(
       `replica ${this.#replica} speaks in term ${term}, while its disk knows ${durable.term} only`,

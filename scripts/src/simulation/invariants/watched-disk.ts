@@ -84,8 +84,8 @@ export class WatchedDisk {
     const tombstones = host.tombstones();
     for (const [tablet, replicas] of this.#replicas) {
       for (const [id, durable] of replicas) {
-        if (durable.isGone || (tombstones.get(tablet) ?? -1) >= id) continue;
-        if (suspects.has(id)) durable.isGone = true;
+        if (durable.isSuspect || (tombstones.get(tablet) ?? -1) >= id) continue;
+        if (suspects.has(id)) durable.isSuspect = true;
         const found = host.group(tablet) as Replica | null;
         const problem = this.#problemOf(durable, found, suspects);
         if (problem === null || this.#touched.has(id)) continue;
@@ -100,7 +100,7 @@ export class WatchedDisk {
   stopped(host: ReplicaHost): void {
     for (const { tabletId, replicaId } of host.suspects()) {
       const durable = this.#find(tabletId, replicaId);
-      if (durable !== null) durable.isGone = true;
+      if (durable !== null) durable.isSuspect = true;
     }
   }
 
@@ -109,6 +109,7 @@ export class WatchedDisk {
     found: Replica | null,
     suspects: ReadonlySet<ReplicaId>,
   ): string | null {
+    if (durable.buriedIn !== null) return "its tombstone is lost";
     if (suspects.has(durable.replicaId)) return "its part of the log is found damaged";
     if (found?.replicaId !== durable.replicaId) return "it is not found again";
     const { lastIndex, vote } = durable;
@@ -120,15 +121,13 @@ export class WatchedDisk {
     if (term !== undefined && term !== durable.termOf(lastIndex)) {
       return `entry ${lastIndex} is of term ${term}, and was of term ${durable.termOf(lastIndex)}`;
     }
-    const sameTerm = hardState.term === vote.term;
-    if (hardState.term < vote.term || (sameTerm && vote.vote !== (hardState.vote ?? vote.vote))) {
+    // A vote that was not confirmed may be found as well.
+    const isOther = vote.vote !== null && vote.vote !== hardState.vote;
+    if (hardState.term < vote.term || (hardState.term === vote.term && isOther)) {
       return (
         `it knows term ${hardState.term}, vote ${hardState.vote}, ` +
         `and had term ${vote.term}, vote ${vote.vote}`
       );
-    }
-    if (sameTerm && vote.vote !== null && hardState.vote === null) {
-      return `it forgot its vote for ${vote.vote} in term ${vote.term}`;
     }
     return null;
   }
@@ -210,8 +209,9 @@ export class WatchedDisk {
         return;
       }
       case "tombstone":
-        durable.isGone = true;
-        facts.isBuried = true;
+        for (const each of this.#replicas.get(tabletId)?.values() ?? []) {
+          if (each.replicaId <= replicaId) each.buriedIn = segment;
+        }
         return;
       default:
         unreachable(record);

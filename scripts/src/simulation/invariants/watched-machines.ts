@@ -42,6 +42,10 @@ export class WatchedMachines implements StateMachineFactory {
     return this.#factory.relativeKey(storeKey);
   }
 
+  checkEntry(relativeKey: Buffer, value: Buffer): void {
+    this.#factory.checkEntry(relativeKey, value);
+  }
+
   storeKey(space: SpaceId, relativeKey: Buffer): Buffer {
     return this.#factory.storeKey(space, relativeKey);
   }

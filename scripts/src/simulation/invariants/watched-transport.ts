@@ -77,10 +77,12 @@ export class WatchedTransport implements RaftTransport {
     }
   }
 
-  #acknowledges(tablet: TabletId, { from, outcome }: AppendReply): void {
+  #acknowledges(tablet: TabletId, { from, term, outcome }: AppendReply): void {
     if (outcome.kind !== "accepted") return;
-    const { lastIndex } = this.#parts.disk.replica(tablet, from);
-    if (outcome.match <= lastIndex) return;
+    const { lastIndex, vote } = this.#parts.disk.replica(tablet, from);
+    // Entries of a later leader may have taken the place of what is acknowledged before one write made both durable.
+    // That helps nobody to commit: a quorum has left the term of this reply.
+    if (outcome.match <= lastIndex || vote.term > term) return;
     this.#parts.unacknowledged(
       tablet,
       `replica ${from} acknowledges ${outcome.match}, and its disk ends at ${lastIndex}`,
