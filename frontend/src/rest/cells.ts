@@ -15,6 +15,7 @@ import { FRESHNESS_PARAMETERS, checkFreshness } from "./read-options.ts";
 import { servedByHeaders } from "./reply-writer.ts";
 import { limitsOf, queryOf } from "./rest-context.ts";
 import type { Handler, RestContext } from "./rest-context.ts";
+import { resourceRoutes } from "./resource-routes.ts";
 import type { Route } from "./route.ts";
 import { columnOfPath, keyOf, tableOf } from "./row-path.ts";
 import { deletedHeaders, isUnchanged, renderWritten, rowWrite, writtenHeaders } from "./rows.ts";
@@ -24,35 +25,32 @@ const WRITE_QUERY: ReadonlySet<string> = new Set(["enc", "timestamp", "timeout"]
 const READ_QUERY: ReadonlySet<string> = new Set([...WRITE_QUERY, ...FRESHNESS_PARAMETERS]);
 
 export function cellRoutes(context: RestContext): readonly Route[] {
-  const write = { path: PATH, query: WRITE_QUERY, effect: "write" } as const;
-  return [
-    {
+  return resourceRoutes({
+    path: PATH,
+    read: {
       op: "cell_get",
-      methods: ["GET", "HEAD"],
-      path: PATH,
       summary: "Read the newest version of a cell as raw bytes",
       query: READ_QUERY,
-      body: "none",
-      effect: "read",
       handler: cellCall(context, READ_QUERY, getCell),
     },
-    {
-      ...write,
-      op: "cell_put",
-      methods: ["PUT"],
-      summary: "Write a cell from raw bytes",
-      body: "bytes",
-      handler: cellCall(context, WRITE_QUERY, putCell),
-    },
-    {
-      ...write,
-      op: "cell_delete",
-      methods: ["DELETE"],
-      summary: "Remove one version of a cell, or all of them",
-      body: "none",
-      handler: cellCall(context, WRITE_QUERY, deleteCell),
-    },
-  ];
+    writeQuery: WRITE_QUERY,
+    writes: [
+      {
+        op: "cell_put",
+        method: "PUT",
+        summary: "Write a cell from raw bytes",
+        body: "bytes",
+        handler: cellCall(context, WRITE_QUERY, putCell),
+      },
+      {
+        op: "cell_delete",
+        method: "DELETE",
+        summary: "Remove one version of a cell, or all of them",
+        body: "none",
+        handler: cellCall(context, WRITE_QUERY, deleteCell),
+      },
+    ],
+  });
 }
 
 interface CellCall {

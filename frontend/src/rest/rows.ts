@@ -25,6 +25,7 @@ import {
 import { servedByHeaders } from "./reply-writer.ts";
 import { limitsOf, queryOf, rawQueryOf } from "./rest-context.ts";
 import type { Handler, RestContext } from "./rest-context.ts";
+import { resourceRoutes } from "./resource-routes.ts";
 import type { Route } from "./route.ts";
 import { parseRowBody } from "./row-body.ts";
 import { renderRow } from "./row-json.ts";
@@ -45,51 +46,46 @@ const READ_QUERY: ReadonlySet<string> = new Set([
 const WRITE_QUERY: ReadonlySet<string> = new Set(["enc", "timeout"]);
 
 export function rowRoutes(context: RestContext): readonly Route[] {
-  const write = { path: PATH, query: WRITE_QUERY, effect: "write" } as const;
-  return [
-    {
+  return resourceRoutes({
+    path: PATH,
+    read: {
       op: "row_get",
-      methods: ["GET", "HEAD"],
-      path: PATH,
       summary: "Read a row",
       query: READ_QUERY,
-      body: "none",
-      effect: "read",
       handler: (request, reply) => getRow(context, request, reply),
     },
-    {
-      ...write,
-      op: "row_put",
-      methods: ["PUT"],
-      summary: "Replace a whole row with its history",
-      body: "json",
-      handler: writer(context, "PUT", putRow),
-    },
-    {
-      ...write,
-      op: "row_post",
-      methods: ["POST"],
-      summary: "Create a row; never overwrites",
-      body: "json",
-      handler: writer(context, "POST", postRow),
-    },
-    {
-      ...write,
-      op: "row_patch",
-      methods: ["PATCH"],
-      summary: "Apply a list of mutations to a row, all or nothing",
-      body: "json",
-      handler: writer(context, "PATCH", patchRow),
-    },
-    {
-      ...write,
-      op: "row_delete",
-      methods: ["DELETE"],
-      summary: "Remove a row",
-      body: "none",
-      handler: (request, reply) => deleteRow(context, request, reply),
-    },
-  ];
+    writeQuery: WRITE_QUERY,
+    writes: [
+      {
+        op: "row_put",
+        method: "PUT",
+        summary: "Replace a whole row with its history",
+        body: "json",
+        handler: writer(context, "PUT", putRow),
+      },
+      {
+        op: "row_post",
+        method: "POST",
+        summary: "Create a row; never overwrites",
+        body: "json",
+        handler: writer(context, "POST", postRow),
+      },
+      {
+        op: "row_patch",
+        method: "PATCH",
+        summary: "Apply a list of mutations to a row, all or nothing",
+        body: "json",
+        handler: writer(context, "PATCH", patchRow),
+      },
+      {
+        op: "row_delete",
+        method: "DELETE",
+        summary: "Remove a row",
+        body: "none",
+        handler: (request, reply) => deleteRow(context, request, reply),
+      },
+    ],
+  });
 }
 
 async function getRow(
