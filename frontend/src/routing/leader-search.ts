@@ -16,6 +16,7 @@ import { DatabaseError } from "@stele/shared/errors.ts";
 import type { ServerId } from "@stele/shared/ids.ts";
 import type { Random } from "@stele/shared/random.ts";
 import type { CallTrack } from "./call-track.ts";
+import { DoublingSpan } from "./doubling-span.ts";
 import type { MappedTablet } from "./mapped-tablet.ts";
 import { Pauses } from "./pauses.ts";
 import { askReplicas, slowLeader } from "./replica-round.ts";
@@ -125,10 +126,10 @@ export class LeaderSearch {
   async run(): Promise<void> {
     const { clock, random, limits } = this.#parts;
     const pauses = new Pauses(random, limits);
-    let waitMs = limits.probeMs;
+    const probes = new DoublingSpan(limits.probeMs, PROBE_MAX_MS);
     while (this.#result === null) {
       this.#refreshIfDue();
-      const answers = await askReplicas(this.#parts, this.#tablet, null, waitMs);
+      const answers = await askReplicas(this.#parts, this.#tablet, null, probes.next());
       const result = this.#judge(answers);
       if (result !== null) {
         this.#end(result);
@@ -141,7 +142,6 @@ export class LeaderSearch {
         this.#end("moved");
         return;
       }
-      waitMs = Math.min(PROBE_MAX_MS, waitMs * 2);
       await this.#pause(pauses.next());
     }
   }

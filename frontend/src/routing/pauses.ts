@@ -1,5 +1,6 @@
 /** Pauses between attempts: doubling up to a limit, each drawn from the upper half of its span. */
 import type { Random } from "@stele/shared/random.ts";
+import { DoublingSpan } from "./doubling-span.ts";
 
 export interface PauseLimits {
   readonly pauseMs: number;
@@ -8,19 +9,16 @@ export interface PauseLimits {
 
 export class Pauses {
   readonly #random: Random;
-  readonly #limits: PauseLimits;
-  #spanMs: number;
+  readonly #spans: DoublingSpan;
 
-  constructor(random: Random, limits: PauseLimits) {
+  constructor(random: Random, { pauseMs, pauseMaxMs }: PauseLimits) {
     this.#random = random;
-    this.#limits = limits;
-    this.#spanMs = limits.pauseMs;
+    this.#spans = new DoublingSpan(pauseMs, pauseMaxMs);
   }
 
   /** The length of the next pause, milliseconds. */
   next(): number {
-    const spanMs = this.#spanMs;
-    this.#spanMs = Math.min(this.#limits.pauseMaxMs, spanMs * 2);
+    const spanMs = this.#spans.next();
     return spanMs / 2 + this.#random.below(1 + Math.floor(spanMs / 2));
   }
 }
