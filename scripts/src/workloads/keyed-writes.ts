@@ -37,6 +37,8 @@ export interface KeyedWritesParts {
   readonly mark: Mark;
 }
 
+/** Of so many requests, one is sent twice at once. */
+const HEDGED_ONE_IN = 6;
 /** So many that were written may be replayed, the last ones. */
 const REPLAYABLE = 8;
 
@@ -70,7 +72,14 @@ export class KeyedWrites {
       state: "open",
     };
     this.#open.push(request);
-    return this.#attempt(caller, request);
+    const { random, mark } = this.#parts;
+    const attempts = [this.#attempt(caller, request)];
+    if (random.below(HEDGED_ONE_IN) === 0) {
+      mark("request hedged");
+      attempts.push(this.#attempt(caller, request));
+    }
+    const [first = null] = await Promise.all(attempts);
+    return first;
   }
 
   /** Sends one again; false: there is none. */

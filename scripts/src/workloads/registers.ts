@@ -12,7 +12,6 @@ import type { WriteAnswer } from "./store-client.ts";
 import type { Caller, Mark, Workload, WorkloadProblem } from "./workload.ts";
 import { COLUMNS, DELETE_ROW, NO_ROW, set, UniqueValues, write } from "./writes.ts";
 
-/** What somebody saw of a row last; it may have changed since. */
 interface Seen {
   readonly version: number;
   readonly value: string | null;
@@ -34,7 +33,7 @@ export class Registers implements Workload {
   readonly #rows: HotRows;
   readonly #keyed: KeyedWrites;
   readonly #values = new UniqueValues(REGISTER_PREFIX);
-  /** Null: there was no row. */
+  /** By caller and key: what one saw last, others may have changed since. Null: there was no row. */
   readonly #seen = new Map<string, Seen | null>();
 
   constructor({ table, rows: count, random, mark }: RowWorkloadParts) {
@@ -51,15 +50,15 @@ export class Registers implements Workload {
     if (choice === 5 && (await this.#keyed.again(caller))) return;
     const row = this.#rows.take();
     if (row === null) return this.#get(caller, this.#rows.any().key);
-    const operation = this.#write(row.key, choice);
+    const operation = this.#write(caller, row.key, choice);
     const isDelete = operation.mutations.every(({ kind }) => kind === "delete-row");
     if (!isDelete && this.#random.below(4) === 0) {
-      this.#note(operation, await this.#keyed.send(caller, row, operation));
+      this.#note(caller, operation, await this.#keyed.send(caller, row, operation));
       return;
     }
     const answer = await this.#table.write(caller, operation, null);
     this.#rows.settle(row, { writes: 1, unknown: answer === null ? 1 : 0 });
-    this.#note(operation, answer);
+    this.#note(caller, operation, answer);
   }
 
   finish(closing: Closing): Promise<void> {
@@ -76,12 +75,12 @@ export class Registers implements Workload {
     if (answer?.kind !== "read") return;
     const { row } = answer;
     const value = row?.columns.get(COLUMNS.value) ?? null;
-    this.#seen.set(key, row === null ? null : { version: row.version, value });
+    this.#seen.set(`${caller.name} ${key}`, row === null ? null : { version: row.version, value });
   }
 
-  #write(key: string, choice: number): WriteOperation {
+  #write({ name }: Caller, key: string, choice: number): WriteOperation {
     const mutations = [set(this.#values.next())];
-    const seen = this.#seen.get(key) ?? null;
+    const seen = this.#seen.get(`${name} ${key}`) ?? null;
     if (choice < 8) return write(key, [DELETE_ROW, ...mutations]);
     if (choice === 8) return write(key, [DELETE_ROW]);
     if (seen === null || choice === 9) return write(key, mutations, NO_ROW);
@@ -92,14 +91,18 @@ export class Registers implements Workload {
     return { ...write(key, mutations), test: { column: COLUMNS.value, equals: seen.value } };
   }
 
-  #note({ key, expected, test, mutations }: WriteOperation, answer: WriteAnswer): void {
+  #note(
+    { name }: Caller,
+    { key, expected, test, mutations }: WriteOperation,
+    answer: WriteAnswer,
+  ): void {
     const isComparison = expected.kind === "version" || test !== null;
     if (answer?.kind === "written" && answer.matched) {
       if (isComparison) this.#mark("compare-and-set won");
       const last = mutations.at(-1);
       const value = last?.kind === "set" ? last.value : null;
       const { version } = answer;
-      this.#seen.set(key, version === null ? null : { version, value });
+      this.#seen.set(`${name} ${key}`, version === null ? null : { version, value });
       return;
     }
     const isLost = answer?.kind === "written" || answer?.kind === "failed";

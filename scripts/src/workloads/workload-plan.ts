@@ -31,7 +31,7 @@ export function drawWorkloadPlan(random: Random): WorkloadPlan {
   return {
     tables: 1 + random.below(2),
     tablets: 1 + random.below(4),
-    rows: 2 + random.below(4),
+    rows: 1 + random.below(4),
     names: 1 + random.below(2),
     weights: {
       registers: weight(),

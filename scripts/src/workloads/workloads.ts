@@ -126,7 +126,7 @@ export class Workloads {
     return new Map(this.#tables.map(({ name, history }) => [name, history]));
   }
 
-  /** Among the keys that the workloads begin with, one of them in the region that is scanned. */
+  /** Among the keys that the workloads begin with: first where scans and batches cross them. */
   #splitKeys(): string[] {
     const { random } = this.#parts;
     const { rows, tablets } = this.plan;
@@ -139,9 +139,9 @@ export class Workloads {
       NODE_PREFIX,
     ];
     const keys = new Set<string>();
-    for (let bound = 1; bound < tablets; bound++) {
-      const prefix = bound === 1 ? SCAN_PREFIX : prefixes[random.below(prefixes.length)];
-      keys.add(hotKey(prefix ?? SCAN_PREFIX, random.below(rows)));
+    for (let bound = 0; bound < tablets - 1; bound++) {
+      const prefix = prefixes[bound < 2 ? bound : random.below(prefixes.length)] ?? SCAN_PREFIX;
+      keys.add(hotKey(prefix, random.below(rows)));
     }
     return [...keys].sort();
   }
