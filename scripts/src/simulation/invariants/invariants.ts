@@ -123,7 +123,7 @@ export class Invariants {
     this.#hosts.delete(process.name);
     for (const replica of watched.leading) this.#leases.follows(replica);
     if (process.tainted) watched.disk.touched();
-    if (watched.host !== null) watched.disk.stopped(watched.host);
+    if (watched.host !== null) watched.disk.stopped(watched.host, watched.store);
   }
 
   /** What was durable there is gone, by a fault. */

@@ -7,8 +7,6 @@
  */
 import type { MemoryStoreDisk } from "@stele/shared/checkpoint-store/testing/memory-checkpoint-store.ts";
 import type { LogIndex, ReplicaId } from "@stele/shared/ids.ts";
-import type { AppliedState } from "@stele/shared/replication/replica-records.ts";
-import { DamagedValueError } from "@stele/shared/replication/sealed-value.ts";
 import type { StateMachineFactory } from "@stele/shared/replication/state-machine.ts";
 import { contentsOf } from "./state-hashes.ts";
 import { StoredRecords } from "./stored-records.ts";
@@ -21,16 +19,6 @@ export interface SurveyedStore {
   readonly disk: WatchedDisk;
   readonly store: MemoryStoreDisk;
   readonly factory: StateMachineFactory;
-}
-
-/** Null: a fault has damaged it. */
-function readable(disk: WatchedDisk, read: () => AppliedState | null): AppliedState | null {
-  try {
-    return read();
-  } catch (error) {
-    if (error instanceof DamagedValueError && disk.mayBeDamaged) return null;
-    throw error;
-  }
 }
 
 export class StoreSurvey {
@@ -65,7 +53,7 @@ export class StoreSurvey {
     if (readAt === undefined) this.#readAt.set(surveyed, (readAt = new Map()));
     let rows = 0;
     for (const tablet of records.tablets()) {
-      const applied = readable(disk, () => records.appliedState(tablet));
+      const applied = disk.readable(() => records.appliedState(tablet));
       if (applied === null || disk.isTouched(applied.replicaId)) continue;
       if (readAt.get(applied.replicaId) === applied.index) continue;
       readAt.set(applied.replicaId, applied.index);

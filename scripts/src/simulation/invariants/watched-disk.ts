@@ -16,6 +16,7 @@ import {
 } from "@stele/shared/replication/replica-records.ts";
 import type { ReplicaHost } from "@stele/shared/replication/replica-host.ts";
 import type { Replica } from "@stele/shared/replication/replica.ts";
+import { DamagedValueError } from "@stele/shared/replication/sealed-value.ts";
 import type { Violations } from "../violation.ts";
 import { DurableReplica } from "./durable-replica.ts";
 import { FreedSegments } from "./freed-segments.ts";
@@ -45,10 +46,6 @@ export class WatchedDisk {
 
   replica(tablet: TabletId, replica: ReplicaId): DurableReplica {
     return this.#find(tablet, replica) ?? this.#add(tablet, replica, ORIGIN);
-  }
-
-  get mayBeDamaged(): boolean {
-    return this.#touched.size > 0;
   }
 
   isTouched(replica: ReplicaId): boolean {
@@ -96,11 +93,27 @@ export class WatchedDisk {
     for (const group of host.groups()) this.#takeRecovered(group as Replica);
   }
 
-  /** The process is gone; what it found damaged stays so. */
-  stopped(host: ReplicaHost): void {
+  /** The process is gone; what it found damaged stays so, also what it was about to destroy. */
+  stopped(host: ReplicaHost, store: MemoryStoreDisk): void {
     for (const { tabletId, replicaId } of host.suspects()) {
       const durable = this.#find(tabletId, replicaId);
       if (durable !== null) durable.isSuspect = true;
+    }
+    const records = new StoredRecords(store.contents);
+    for (const [tablet, replicas] of this.#replicas) {
+      const marked = this.readable(() => records.suspect(tablet));
+      const durable = marked === null ? undefined : replicas.get(marked);
+      if (durable !== undefined) durable.isSuspect = true;
+    }
+  }
+
+  /** What a record of the store says; null: nothing, or a fault has damaged it. */
+  readable<T>(read: () => T | null): T | null {
+    try {
+      return read();
+    } catch (error) {
+      if (error instanceof DamagedValueError && this.#touched.size > 0) return null;
+      throw error;
     }
   }
 
