@@ -1,5 +1,5 @@
 /**
- * When faults strike: lanes run beside each other, each one fault after another, so that a process may be killed
+ * When faults strike: lanes run beside each other, each with one fault after another, so that a process may be killed
  * while the network is cut.
  *
  * L1. No two faults under way share a victim.
@@ -16,7 +16,6 @@ const GAP_MAX_MS = 3_000;
 const BUSY_PAUSE_MS = 50;
 
 export interface FaultLanesParts {
-  readonly nemeses: readonly Nemesis[];
   readonly roster: Roster;
   readonly scene: Scene;
   readonly log: FaultLog;
@@ -39,47 +38,55 @@ export class FaultLanes {
   }
 
   /** Resolves when it is over and everything of this lane is healed. */
-  async run(random: Random): Promise<void> {
-    const { nemeses, over, roster, scene } = this.#parts;
+  async run(nemeses: readonly Nemesis[], random: Random): Promise<void> {
+    const { over, roster, scene } = this.#parts;
     while (!over.aborted) {
       const nemesis = oneOf(random, nemeses);
       const fault = nemesis.draw(random, roster);
       const gapMs = between(random, 0, GAP_MAX_MS);
-      await this.#mayStrike(nemesis, fault);
-      if (over.aborted) return;
-      if (nemesis.damages) await this.#damage(fault);
-      else await this.#strike(fault);
+      const isClaimed = await this.#claim(nemesis, fault);
+      if (!isClaimed) return;
+      try {
+        if (nemesis.damages) await this.#damage(fault);
+        else await this.#strike(fault);
+      } finally {
+        this.#release(nemesis, fault);
+      }
       await scene.sleep(gapMs);
     }
   }
 
-  /** L1. */
-  async #mayStrike(nemesis: Nemesis, { victims }: Fault): Promise<void> {
+  /** L1, L2. False: it is over. */
+  async #claim({ damages }: Nemesis, { victims }: Fault): Promise<boolean> {
     const { over, scene } = this.#parts;
     const mustWait = (): boolean =>
       this.#isDamaged ||
-      (nemesis.damages ? this.#underWay > 0 : victims.some((id) => this.#struck.has(id)));
+      (damages ? this.#underWay > 0 : victims.some((id) => this.#struck.has(id)));
     while (mustWait() && !over.aborted) await scene.sleep(BUSY_PAUSE_MS);
+    if (over.aborted) return false;
+    this.#isDamaged = damages;
+    this.#underWay += 1;
+    for (const id of victims) this.#struck.add(id);
+    return true;
+  }
+
+  #release({ damages }: Nemesis, { victims }: Fault): void {
+    for (const id of victims) this.#struck.delete(id);
+    this.#underWay -= 1;
+    if (damages) this.#isDamaged = false;
   }
 
   /** L2. */
   async #damage(fault: Fault): Promise<void> {
-    this.#isDamaged = true;
-    try {
-      await this.#parts.untilWhole();
-      await this.#strike(fault);
-      await this.#parts.untilWhole();
-    } finally {
-      this.#isDamaged = false;
-    }
+    await this.#parts.untilWhole();
+    await this.#strike(fault);
+    await this.#parts.untilWhole();
   }
 
   async #strike(fault: Fault): Promise<void> {
     const { log, over, scene } = this.#parts;
-    const { kind, text, holdMs, victims } = fault;
+    const { kind, text, holdMs } = fault;
     const number = ++this.#number;
-    this.#underWay += 1;
-    for (const id of victims) this.#struck.add(id);
     try {
       log.fault(number, kind, "inflict", text);
       await fault.inflict(scene);
@@ -91,8 +98,6 @@ export class FaultLanes {
       log.fault(number, kind, "heal", text);
       await fault.heal(scene);
       log.fault(number, kind, "healed", text);
-      for (const id of victims) this.#struck.delete(id);
-      this.#underWay -= 1;
     }
   }
 }

@@ -51,7 +51,7 @@ export interface NemesisReport {
   readonly tookMs: number;
 }
 
-const LANES = 2;
+const LANES = ["links", "processes", "processes"] as const;
 const PATIENCE_MS = 3_000;
 /** Between two operations of a client. */
 const THINK_MAX_MS = 20;
@@ -154,7 +154,6 @@ class NemesisRun {
     const { durationMs, kinds } = this.#request;
     const over = this.#over.signal;
     const lanes = new FaultLanes({
-      nemeses: kinds.map((kind) => NEMESES[kind]),
       roster: cluster.roster,
       scene: this.#sceneOf(cluster),
       log: this.#log,
@@ -163,8 +162,9 @@ class NemesisRun {
     });
     const timer = setTimeout(() => this.#over.abort(), durationMs);
     const progress = setInterval(() => this.#tellProgress(), PROGRESS_MS);
-    const running = Array.from({ length: LANES }, (_, lane) => {
-      return lanes.run(this.#fork(`faults ${lane}`));
+    const running = LANES.flatMap((strikes, lane) => {
+      const nemeses = kinds.map((kind) => NEMESES[kind]).filter((each) => each.strikes === strikes);
+      return nemeses.length === 0 ? [] : [lanes.run(nemeses, this.#fork(`lane ${lane}`))];
     });
     try {
       await Promise.race([cluster.failed, Promise.all(running)]);

@@ -10,6 +10,7 @@ import type { Link } from "./link-fault.ts";
 
 export const cut: Nemesis = {
   kind: "cut",
+  strikes: "links",
   damages: false,
   draw(random, roster) {
     const { text, links } = drawCut(random, roster);

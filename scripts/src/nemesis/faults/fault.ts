@@ -73,6 +73,7 @@ export interface Fault {
 
 export interface Nemesis {
   readonly kind: FaultKind;
+  readonly strikes: "links" | "processes";
   /** Data is lost: it strikes a cluster that is whole, alone, and the cluster must be whole again before any other. */
   readonly damages: boolean;
   /** N1. */

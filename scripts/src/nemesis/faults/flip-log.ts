@@ -17,6 +17,7 @@ const PARTS = 1_000_000;
 
 export const flipLog: Nemesis = {
   kind: "flip-log",
+  strikes: "processes",
   damages: true,
   draw(random, { tabletServers }) {
     const victim = oneOf(random, tabletServers);

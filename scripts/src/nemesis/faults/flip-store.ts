@@ -17,6 +17,7 @@ const LIFE_MS = 8_000;
 
 export const flipStore: Nemesis = {
   kind: "flip-store",
+  strikes: "processes",
   damages: true,
   draw(random, { tabletServers }) {
     const victim = oneOf(random, tabletServers);

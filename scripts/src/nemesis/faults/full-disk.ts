@@ -11,6 +11,7 @@ const run = promisify(execFile);
 
 export const fullDisk: Nemesis = {
   kind: "full-disk",
+  strikes: "processes",
   damages: false,
   draw(random, { tabletServers }) {
     const victim = oneOf(random, tabletServers);

@@ -8,6 +8,7 @@ const DOWN_MAX_MS = 12_000;
 
 export const kill: Nemesis = {
   kind: "kill",
+  strikes: "processes",
   damages: false,
   draw(random, roster) {
     const holdMs = between(random, DOWN_MIN_MS, DOWN_MAX_MS);

@@ -5,6 +5,7 @@ import { linkFault, linksBetween } from "./link-fault.ts";
 
 export const oneWay: Nemesis = {
   kind: "one-way",
+  strikes: "links",
   damages: false,
   draw(random, roster) {
     const all = everyone(roster);

@@ -4,6 +4,7 @@ import type { Nemesis } from "./fault.ts";
 
 export const pause: Nemesis = {
   kind: "pause",
+  strikes: "processes",
   damages: false,
   draw(random, roster) {
     // Tablet servers have the leases, so they come up more often.

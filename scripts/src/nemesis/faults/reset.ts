@@ -4,6 +4,7 @@ import type { Nemesis } from "./fault.ts";
 
 export const reset: Nemesis = {
   kind: "reset",
+  strikes: "links",
   damages: false,
   draw(random, roster) {
     const all = everyone(roster);

@@ -7,6 +7,7 @@ const RATES = [20_000, 200_000, 5_000_000] as const;
 
 export const slow: Nemesis = {
   kind: "slow",
+  strikes: "links",
   damages: false,
   draw(random, roster) {
     const all = everyone(roster);

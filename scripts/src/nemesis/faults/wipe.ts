@@ -4,6 +4,7 @@ import type { Nemesis } from "./fault.ts";
 
 export const wipe: Nemesis = {
   kind: "wipe",
+  strikes: "processes",
   damages: true,
   draw(random, { tabletServers }) {
     const victim = oneOf(random, tabletServers);

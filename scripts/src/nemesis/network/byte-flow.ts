@@ -9,6 +9,7 @@
  * F4. Bytes for who is gone reset their source, once they got there.
  */
 import type { Socket } from "node:net";
+import { breakOff } from "./break-off.ts";
 import type { Passage } from "./passage.ts";
 
 const WAITING_BYTES_MAX = 1024 * 1024;
@@ -57,7 +58,7 @@ export class ByteFlow {
       return;
     }
     if (this.#sink.destroyed && this.#passage.kind !== "held") {
-      this.#source.resetAndDestroy();
+      breakOff(this.#source);
       return;
     }
     this.#waiting.push({ bytes, dueMs: this.#dueMs(bytes) });

@@ -1,5 +1,6 @@
 /** Both directions of one connection that runs through a proxy. */
 import type { Socket } from "node:net";
+import { breakOff } from "./break-off.ts";
 import { ByteFlow } from "./byte-flow.ts";
 import type { Passage } from "./passage.ts";
 
@@ -35,9 +36,8 @@ export class ProxiedConnection {
   }
 
   reset(): void {
-    for (const socket of [this.#caller, this.#called]) {
-      if (!socket.destroyed) socket.resetAndDestroy();
-    }
+    breakOff(this.#caller);
+    breakOff(this.#called);
   }
 
   /** Where nothing is in the way, the other side hears of a break at once; else its flow tells in time. */
