@@ -36,6 +36,8 @@ const LAST_OPERATIONS_MS = 60_000;
 /** Beside the time after which a server counts as gone. */
 const REST_WITHIN_MS = 120_000;
 const FINISH_WITHIN_MS = 60_000;
+const VERIFY_WITHIN_MS = 120_000;
+const VERIFICATIONS = 5;
 
 export const runSeed: RunSeed = async (request) => {
   const run = new Run(request);
@@ -157,6 +159,7 @@ class Run {
     await this.#within("reading back", 2 * FINISH_WITHIN_MS, finishing);
     await this.#verify();
     if (!this.#isClean) return;
+    this.#invariants.surveyAll();
     for (const { checker, detail } of this.#workloads.problems()) {
       this.#violations.add(checker, detail);
     }
@@ -193,16 +196,19 @@ class Run {
     }
   }
 
+  /** A verification may itself find damage; then the replica is replaced, and all are verified again. */
   async #verify(): Promise<void> {
-    if (!this.#isClean) return;
-    const problems = await this.#within(
-      "verifying",
-      FINISH_WITHIN_MS,
-      verifyTablets(this.#cluster),
-    );
-    for (const problem of problems ?? [])
-      this.#violations.add("equal state at equal index", problem);
-    this.#survey();
+    for (let attempt = 1; this.#isClean; attempt++) {
+      const found = await this.#within("verifying", VERIFY_WITHIN_MS, verifyTablets(this.#cluster));
+      if (!this.#isClean || found === null) return;
+      if (found.differing !== null) {
+        return this.#violations.add("equal state at equal index", found.differing);
+      }
+      if (found.unverified === null) return;
+      if (attempt === VERIFICATIONS) return this.#violations.add("liveness", found.unverified);
+      await this.#pass(SURVEY_MS);
+      await this.#rest();
+    }
   }
 
   /** Lets time pass, with a survey each while. */

@@ -58,12 +58,12 @@ export class SimulatedServer implements SimulatedProcess {
   readonly role: ServerRole;
   readonly url: string;
   diskFault = false;
-  tainted = false;
   readonly #parts: ClusterParts;
   readonly #options: ServerOptions;
   readonly #life: ProcessLife;
   readonly #directory: SimulatedDirectory;
   #host: ReplicaHost | null = null;
+  #isTainted = false;
 
   constructor(parts: ClusterParts, options: ServerOptions) {
     const { name, role, config, random, wallSkewMicros } = options;
@@ -80,7 +80,7 @@ export class SimulatedServer implements SimulatedProcess {
       clock: this.#life.diskClock,
       writeBufferBytes: config.writeBufferBytes,
       replaced: () => {
-        this.tainted = false;
+        this.#isTainted = false;
         parts.watcher.diskReplaced(this);
       },
     });
@@ -110,6 +110,15 @@ export class SimulatedServer implements SimulatedProcess {
     return this.#host;
   }
 
+  /** A start finds damage of the log and of the host's own records; rows are found when they are read. */
+  get tainted(): boolean {
+    return this.#isTainted || this.disks.store.isRotten;
+  }
+
+  set tainted(isTainted: boolean) {
+    this.#isTainted = isTainted;
+  }
+
   start(): void {
     const incarnation = this.#life.begin();
     this.#parts.trace.note(this.name, `starts as server ${this.serverId}`);
@@ -119,7 +128,7 @@ export class SimulatedServer implements SimulatedProcess {
       if (!this.#life.isNow(incarnation)) return;
       this.#parts.trace.note(this.name, "serves");
       this.diskFault = false;
-      this.tainted = false;
+      this.#isTainted = false;
       this.#life.started();
     }, failed);
   }

@@ -59,6 +59,8 @@ export class MemoryStoreDisk {
   readonly #files: MemoryFiles = { tables: new OrderedTree(), logs: [], nextLog: 1 };
   #engine: MemoryEngine | null = null;
   #damage: string | null = null;
+  /** What flipped bits left, by key, until something else takes its place. */
+  #flipped: StoreEntry[] = [];
 
   constructor(options: MemoryStoreOptions) {
     const { clock, random, ownLog = "deleted", onProof } = options;
@@ -95,6 +97,16 @@ export class MemoryStoreDisk {
   /** What a crash at this moment leaves at least. */
   get flushed(): OrderedTree {
     return this.#files.tables;
+  }
+
+  /** Whether a flipped bit can still be read, now or after a crash. */
+  get isRotten(): boolean {
+    if (this.#flipped.length === 0) return false;
+    const { contents, flushed } = this;
+    this.#flipped = this.#flipped.filter(([key, value]) => {
+      return contents.get(key) === value || flushed.get(key) === value;
+    });
+    return this.#flipped.length > 0;
   }
 
   /** Makes every later `open` refuse, until `wipe`. */
@@ -135,6 +147,7 @@ export class MemoryStoreDisk {
     const at = random.below(flipped.length);
     flipped[at] = must(flipped[at], "in bounds") ^ (1 << random.below(8));
     this.counters.flippedBits++;
+    this.#flipped.push([key, flipped]);
     const replace = { type: "put", key, value: flipped } as const;
     if (this.#engine === null) this.#files.tables = applied(this.#files.tables, [replace]);
     else this.#engine.replaceValue(key, value, flipped);
