@@ -9,6 +9,7 @@
  * F2. Batches of a segment carry its salt; a file's bytes are never used again under another salt.
  * F3. LSNs of consecutive batches are consecutive, across segments too.
  */
+import { MAX_ENTRY_PAYLOAD_BYTES } from "../raft/messages.ts";
 
 export const FORMAT_VERSION = 1;
 
@@ -70,7 +71,7 @@ export const BATCH_HEADER_BYTES = 40;
 /** Also what recovery may have to hold at once. */
 export const MAX_BATCH_BYTES = 64 * 1024 * 1024;
 /** An entry's payload, or a record's state. */
-export const MAX_PAYLOAD_BYTES = 16 * 1024 * 1024;
+export const MAX_PAYLOAD_BYTES = MAX_ENTRY_PAYLOAD_BYTES;
 export const MAX_BATCH_RECORDS = 65_535;
 
 export const BATCH_HEADER = {

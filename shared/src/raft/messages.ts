@@ -17,6 +17,9 @@ import type { GroupConfig } from "./group-config.ts";
 /** `empty` opens a leader's term; `config` holds an encoded `GroupConfig`; `command` is opaque. */
 export type EntryKind = "empty" | "config" | "command";
 
+/** Of one entry; every log and every message takes as much. */
+export const MAX_ENTRY_PAYLOAD_BYTES = 16 * 1024 * 1024;
+
 export interface Entry {
   readonly index: LogIndex;
   readonly term: Term;

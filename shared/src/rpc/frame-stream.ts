@@ -4,7 +4,7 @@
  */
 import { MalformedFrameError } from "../bytes/malformed-frame-error.ts";
 import type { DatabaseError } from "../errors.ts";
-import { decodeErrorBody } from "../wire/error-body.ts";
+import { decodeErrorBody } from "./error-body.ts";
 import { ChannelFailure } from "./channel-contract.ts";
 import { FrameReader } from "./frame.ts";
 

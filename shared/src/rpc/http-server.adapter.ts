@@ -16,7 +16,7 @@ import type { FastifyError, FastifyInstance, FastifyReply } from "fastify";
 import { delay } from "../clock.ts";
 import type { Clock } from "../clock.ts";
 import { DatabaseError } from "../errors.ts";
-import { encodeErrorBody } from "../wire/error-body.ts";
+import { encodeErrorBody } from "./error-body.ts";
 import type { HttpListener } from "./exchange-listener.adapter.ts";
 import { FRAMES_MEDIA_TYPE } from "./frame-stream.ts";
 import { refusalOf } from "./internal-auth.ts";

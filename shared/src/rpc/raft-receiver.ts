@@ -6,8 +6,8 @@
  */
 import { MalformedFrameError } from "../bytes/malformed-frame-error.ts";
 import type { ServerId } from "../ids.ts";
-import { decodeRaftRequest } from "../wire/raft-frames.ts";
-import type { RaftRequest } from "../wire/raft-frames.ts";
+import { decodeRaftRequest } from "./raft-frames.ts";
+import type { RaftRequest } from "./raft-frames.ts";
 import type { RaftInbox } from "./channel-contract.ts";
 import type { ClientGone, ReplySink } from "./exchange.ts";
 

@@ -4,7 +4,7 @@ import { afterEach, describe, expect, test } from "vitest";
 import { systemClock } from "../clock.ts";
 import type { LogIndex, ReplicaId, ServerId, TabletId, Term } from "../ids.ts";
 import type { RaftMessage } from "../raft/messages.ts";
-import { encodeRaftRequest } from "../wire/raft-frames.ts";
+import { encodeRaftRequest } from "./raft-frames.ts";
 import type { RaftEnvelope, RaftInbox } from "./channel-contract.ts";
 import { exchangeListener } from "./exchange-listener.adapter.ts";
 import { HttpExchange } from "./http-exchange.adapter.ts";

@@ -10,7 +10,7 @@
  */
 import type { CancelTimer, Clock } from "../clock.ts";
 import type { ServerId } from "../ids.ts";
-import { encodeRaftRequest, raftEnvelopeBytes } from "../wire/raft-frames.ts";
+import { encodeRaftRequest, raftEnvelopeBytes } from "./raft-frames.ts";
 import type {
   RaftEnvelope,
   RaftInbox,

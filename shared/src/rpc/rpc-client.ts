@@ -7,7 +7,7 @@ import { z } from "zod";
 import { MalformedFrameError } from "../bytes/malformed-frame-error.ts";
 import type { Clock } from "../clock.ts";
 import type { DatabaseError } from "../errors.ts";
-import { decodeErrorBody } from "../wire/error-body.ts";
+import { decodeErrorBody } from "./error-body.ts";
 import { ChannelFailure } from "./channel-contract.ts";
 import type { Exchange } from "./exchange.ts";
 import { DEADLINE_HEADER, MAX_CALL_MS } from "./rpc-route.ts";

@@ -2,7 +2,7 @@ import { afterEach, describe, expect, test } from "vitest";
 import { z } from "zod";
 import { systemClock } from "../clock.ts";
 import { DatabaseError } from "../errors.ts";
-import { decodeErrorBody } from "../wire/error-body.ts";
+import { decodeErrorBody } from "./error-body.ts";
 import { ChannelFailure } from "./channel-contract.ts";
 import type { Exchange } from "./exchange.ts";
 import { HttpExchange } from "./http-exchange.adapter.ts";

@@ -13,7 +13,7 @@ import { InvariantError } from "../assert.ts";
 import { MalformedFrameError } from "../bytes/malformed-frame-error.ts";
 import type { Clock } from "../clock.ts";
 import { DatabaseError } from "../errors.ts";
-import { encodeErrorBody } from "../wire/error-body.ts";
+import { encodeErrorBody } from "./error-body.ts";
 import { ChannelFailure } from "./channel-contract.ts";
 import type { ExchangeHandler, ExchangeHeaders } from "./exchange.ts";
 import type { ClusterCheck } from "./internal-auth.ts";

@@ -5,11 +5,11 @@ import { ByteReader } from "../bytes/byte-reader.ts";
 import { ByteWriter } from "../bytes/byte-writer.ts";
 import { MalformedFrameError } from "../bytes/malformed-frame-error.ts";
 import type { LogIndex, ReplicaId, ServerId, TabletId, Term } from "../ids.ts";
+import { MAX_TERM, readRaftMessage, writeRaftMessage } from "../raft/message-codec.ts";
 import type { Entry, RaftMessage } from "../raft/messages.ts";
-import type { RaftEnvelope } from "../rpc/channel-contract.ts";
-import { encodeFrame } from "../rpc/frame.ts";
+import type { RaftEnvelope } from "./channel-contract.ts";
+import { encodeFrame } from "./frame.ts";
 import { decodeRaftRequest, encodeRaftRequest, raftEnvelopeBytes } from "./raft-frames.ts";
-import { MAX_TERM, readRaftMessage, writeRaftMessage } from "./raft-message-codec.ts";
 
 const replica = fc.maxSafeNat().map((value) => value as ReplicaId);
 const index = fc.maxSafeNat().map((value) => value as LogIndex);

@@ -12,15 +12,15 @@
 import { assert, unreachable } from "../assert.ts";
 import type { ByteReader } from "../bytes/byte-reader.ts";
 import type { ByteWriter } from "../bytes/byte-writer.ts";
-import { MAX_PAYLOAD_BYTES } from "../commit-log/log-format.ts";
 import type { LogIndex, ReplicaId, Term } from "../ids.ts";
 import {
   decodeGroupConfig,
   encodeGroupConfig,
   GroupConfigFormatError,
-} from "../raft/group-config-codec.ts";
-import type { GroupConfig } from "../raft/group-config.ts";
-import type { AppendReply, Entry, EntryKind, RaftMessage } from "../raft/messages.ts";
+} from "./group-config-codec.ts";
+import type { GroupConfig } from "./group-config.ts";
+import { MAX_ENTRY_PAYLOAD_BYTES } from "./messages.ts";
+import type { AppendReply, Entry, EntryKind, RaftMessage } from "./messages.ts";
 
 export const MAX_TERM = Number.MAX_SAFE_INTEGER - 1;
 
@@ -150,7 +150,8 @@ function readAppend(reader: ByteReader, addressed: Addressed): RaftMessage {
     index++;
     if (index > Number.MAX_SAFE_INTEGER) reader.fail("an entry passes the last index");
     const payload = reader.bytes();
-    if (payload.length > MAX_PAYLOAD_BYTES) reader.fail(`an entry of ${payload.length} bytes`);
+    if (payload.length > MAX_ENTRY_PAYLOAD_BYTES)
+      reader.fail(`an entry of ${payload.length} bytes`);
     return { index: index as LogIndex, term, kind, payload };
   });
   if (term > addressed.term) reader.fail(`a leader of term ${addressed.term} sends term ${term}`);

@@ -2,9 +2,9 @@
  * What a `POST /internal/raft/{lane}` carries: Raft messages of any groups from one server to
  * another.
  *
- *   request  = opening, messages*                        frames of `rpc/frame.ts`
+ *   request  = opening, messages*                        frames of `frame.ts`
  *   opening  = u8 format, text cluster id, text sender's server id, text recipient's server id
- *   messages = (varint tablet id, message)+              `raft-message-codec.ts`
+ *   messages = (varint tablet id, message)+              `raft/message-codec.ts`
  *
  * A request decodes as a whole or not at all. Payloads of decoded entries are slices of its body.
  */
@@ -13,9 +13,9 @@ import { ByteWriter } from "../bytes/byte-writer.ts";
 import { MalformedFrameError } from "../bytes/malformed-frame-error.ts";
 import { isServerId } from "../ids.ts";
 import type { ServerId, TabletId } from "../ids.ts";
-import type { RaftEnvelope } from "../rpc/channel-contract.ts";
-import { decodeFrames, FRAME_HEADER_BYTES, sealFrame } from "../rpc/frame.ts";
-import { readRaftMessage, writeRaftMessage } from "./raft-message-codec.ts";
+import type { RaftEnvelope } from "./channel-contract.ts";
+import { decodeFrames, FRAME_HEADER_BYTES, sealFrame } from "./frame.ts";
+import { readRaftMessage, writeRaftMessage } from "../raft/message-codec.ts";
 
 export interface RaftOpening {
   readonly clusterId: string;
