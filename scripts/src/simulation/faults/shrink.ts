@@ -108,9 +108,9 @@ const PLAINER: readonly ((fault: Fault) => Fault)[] = [
 ];
 
 function withTime(fault: Fault, field: "durationMs" | "downMs", factor: number): Fault {
-  const times: { readonly durationMs?: number; readonly downMs?: number } = fault.action;
-  const ms = times[field];
-  const shorter = ms === undefined ? undefined : Math.round(ms * factor);
-  if (shorter === undefined || shorter === ms) return fault;
+  const ms = new Map<string, unknown>(Object.entries(fault.action)).get(field);
+  if (typeof ms !== "number") return fault;
+  const shorter = Math.round(ms * factor);
+  if (shorter === ms) return fault;
   return { ...fault, action: { ...fault.action, [field]: shorter } as FaultAction };
 }

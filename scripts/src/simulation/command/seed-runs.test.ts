@@ -1,0 +1,107 @@
+import { expect, test } from "vitest";
+import type { SeedJob, SeedOutcome } from "./seed-messages.ts";
+import { failureText } from "./seed-failure.ts";
+import { SeedRuns } from "./seed-runs.ts";
+import type { SeedRange, SeedsResult } from "./seed-runs.ts";
+import { FATES, runSeed } from "./testing/fabricated-run.ts";
+
+const RANGE: SeedRange = {
+  from: 1,
+  seeds: 5,
+  jobs: 2,
+  keepGoing: false,
+  shrinkRuns: 100,
+  traceLines: 10,
+};
+
+interface Ran extends SeedsResult {
+  readonly jobs: readonly SeedJob[];
+}
+
+/** In this process; what would end it or hang comes from `outcomes`. */
+async function ran(
+  range: Partial<SeedRange>,
+  outcomes: ReadonlyMap<number, SeedOutcome> = new Map(),
+): Promise<Ran> {
+  const jobs: SeedJob[] = [];
+  let nowMs = 0;
+  const runs = new SeedRuns(
+    { ...RANGE, ...range },
+    {
+      run: async (job) => {
+        jobs.push(job);
+        const fixed = outcomes.get(job.seed);
+        if (fixed !== undefined) return fixed;
+        const trace: string[] = [];
+        const report = await runSeed({ ...job, trace: (line) => trace.push(line) });
+        return { kind: "ran", report, trace };
+      },
+      nowMs: () => (nowMs += 1000),
+      progress: () => undefined,
+    },
+  );
+  return { ...(await runs.all()), jobs };
+}
+
+test("every seed of the range runs, the first and each hundredth after it twice", async () => {
+  const { figures, failures, jobs } = await ran({ from: 100, seeds: 101 });
+  expect(failures).toEqual([]);
+  const times = new Map<number, number>();
+  for (const { seed } of jobs) times.set(seed, (times.get(seed) ?? 0) + 1);
+  expect([...times.keys()].sort((a, b) => a - b)).toEqual(
+    Array.from({ length: 101 }, (_, at) => 100 + at),
+  );
+  const twice = [...times].filter(([, count]) => count === 2).map(([seed]) => seed);
+  expect(twice.sort((a, b) => a - b)).toEqual([100, 200]);
+  expect(figures.view()).toMatchObject({ seeds: 101, ranTwice: 2, failures: 0 });
+});
+
+test("figures add up over the seeds, and name the marks that nothing reached", async () => {
+  const { figures } = await ran({ from: 20, seeds: 10 });
+  const view = figures.view();
+  expect(view).toMatchObject({ simulatedHours: 0.1, events: 10_000, operations: 100 });
+  expect(view.faultsByKind).toEqual({ crash: 80 });
+  expect(view.marks).toEqual({ "write acknowledged": 20 });
+  expect(view.marksAtZero).toContain("torn tail repaired");
+  expect(view.marksAtZero).not.toContain("write acknowledged");
+  expect(figures.line()).toMatch(/^10 seeds \(from 20, 1 twice\), 0.1 simulated hours in /);
+  expect(figures.line()).toContain("10 000 events, 100 operations, 80 faults of 1 kinds, ");
+});
+
+test("a violation stops the range and is shrunk to the faults that it needs", async () => {
+  const { failures, jobs } = await ran({ from: FATES.violated, seeds: 50, jobs: 1 });
+  expect(failures).toHaveLength(1);
+  const [failure] = failures;
+  expect(failure?.trouble.kind).toBe("violation");
+  expect(failure?.shrunk?.report.faults.map(({ id }) => id)).toEqual([3]);
+  expect(new Set(jobs.map(({ seed }) => seed))).toEqual(new Set([FATES.violated]));
+  const text = failure === undefined ? "" : failureText(failure);
+  expect(text).toMatch(/^seed 13: liveness, at 1235 ms: a write hangs\n/);
+  expect(text).toContain("#3 at 200 ms, ts1: crash what=power downMs=0");
+  expect(text).toContain("shrunk to 1 of 8 faults in");
+  expect(text).toContain("runs seed 13 with 1 faults");
+  expect(text).toContain(`replay: npm run simulate -- --seed 13 --faults '[{"id":3,`);
+});
+
+test("a seed that went two ways is a failure", async () => {
+  const { failures } = await ran({ from: FATES.diverges, seeds: 1 });
+  expect(failures).toMatchObject([{ seed: FATES.diverges, trouble: { kind: "diverged" } }]);
+});
+
+test("what hung, died or threw is put down to its seed, and the others still run", async () => {
+  const outcomes = new Map<number, SeedOutcome>([
+    [21, { kind: "hung", limitMs: 500 }],
+    [23, { kind: "crashed", detail: "its process died: SIGSEGV" }],
+    [24, { kind: "threw", detail: "Error: no" }],
+  ]);
+  const { figures, failures } = await ran({ from: 20, seeds: 6, keepGoing: true }, outcomes);
+  expect(failures.map(({ seed, trouble }) => [seed, trouble.kind])).toEqual([
+    [21, "hung"],
+    [23, "crashed"],
+    [24, "threw"],
+  ]);
+  expect(figures.view()).toMatchObject({ seeds: 6, failures: 3 });
+  expect(failures.map(failureText)[0]).toBe(
+    "seed 21: took longer than 0.5 s\nreplay: npm run simulate -- --seed 21 --verbose",
+  );
+});
