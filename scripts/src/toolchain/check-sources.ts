@@ -1,7 +1,8 @@
-// Checks every source file against source-rules.ts. Exit code 1 if one breaks a rule.
+// Checks every source file against source-rules.ts and import-cycles.ts. Exit code 1 if one breaks a rule.
 import { globSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { root } from "./command.ts";
+import { importCycles } from "./import-cycles.ts";
 import { violationsOf } from "./source-rules.ts";
 
 const sources = [
@@ -10,9 +11,13 @@ const sources = [
 ];
 
 const paths = globSync(sources, { cwd: root }).map((path) => path.replaceAll("\\", "/"));
-const violations = paths
-  .toSorted()
-  .flatMap((path) => violationsOf(path, readFileSync(join(root, path), "utf8")));
+const texts = paths.toSorted().map((path) => {
+  return { path, text: readFileSync(join(root, path), "utf8") };
+});
+const violations = [
+  ...texts.flatMap(({ path, text }) => violationsOf(path, text)),
+  ...importCycles(texts),
+];
 
 for (const { path, line, message } of violations) console.log(`${path}:${line}: ${message}`);
 console.log(`${paths.length} files, ${violations.length} violations`);
