@@ -1,9 +1,9 @@
 // `stele import` and `stele export`.
 import { Option } from "commander";
 import type { Command } from "commander";
+import type { ActionRunner } from "./action-runner.ts";
 import { examples } from "./examples.ts";
 import { parseColumns, parseCount, parseDuration } from "./option-values.ts";
-import type { ActionRunner } from "./program.ts";
 import { rangeOptions, readOptions } from "./row-commands.ts";
 
 export function addBulkCommands(program: Command, run: ActionRunner): void {

@@ -1,11 +1,10 @@
 // `stele check`: judges a recorded history. Speaks to no server.
 import { Option } from "commander";
 import type { Command } from "commander";
+import type { ActionRunner } from "./action-runner.ts";
 import { examples } from "./examples.ts";
+import { historyFormats } from "./history-formats.ts";
 import { parseDuration } from "./option-values.ts";
-import type { ActionRunner } from "./program.ts";
-
-export const historyFormats = ["stele", "porcupine-etcd", "porcupine-kv"] as const;
 
 export function addCheckCommand(program: Command, run: ActionRunner): void {
   const check = program

@@ -1,7 +1,7 @@
 // `stele status`, `stele tablet ...`, `stele server ...`
 import type { Command } from "commander";
+import type { ActionRunner } from "./action-runner.ts";
 import { examples } from "./examples.ts";
-import type { ActionRunner } from "./program.ts";
 
 const actions = () => import("./actions/cluster.ts");
 

@@ -1,5 +1,6 @@
 // The tree of commands: names, options, help. Light to load; actions are imported when they run.
 import { Command, Option } from "commander";
+import type { ActionRunner } from "./action-runner.ts";
 import { addBulkCommands } from "./bulk-commands.ts";
 import { addCheckCommand } from "./check-command.ts";
 import { addClusterCommands } from "./cluster-commands.ts";
@@ -9,19 +10,6 @@ import { formats } from "./output/format.ts";
 import { addRowCommands } from "./row-commands.ts";
 import { addStartCommand } from "./start-command.ts";
 import { addTableCommands } from "./table-commands.ts";
-
-/** Each names the type of options that its command's definition gives it. */
-export type Action<Options> = (
-  context: CliContext,
-  args: readonly string[],
-  options: Options,
-) => Promise<number>;
-
-/** What commander calls for a command: loads the module, then runs the action it exports. */
-export type ActionRunner = <Name extends string, Actions extends Record<Name, Action<never>>>(
-  load: () => Promise<Actions>,
-  name: Name,
-) => (...received: unknown[]) => Promise<void>;
 
 export interface Program {
   readonly command: Command;

@@ -1,8 +1,8 @@
 // Commands on rows: set, put, get, delete, scan, count.
 import type { Command } from "commander";
+import type { ActionRunner } from "./action-runner.ts";
 import { examples } from "./examples.ts";
 import { parseColumns, parseCount, parseVersion, parseVersions } from "./option-values.ts";
-import type { ActionRunner } from "./program.ts";
 
 const reads = () => import("./actions/row-read.ts");
 const writes = () => import("./actions/row-write.ts");

@@ -1,8 +1,8 @@
 // `stele start`: the local cluster, or one server alone.
 import type { Command, Option } from "commander";
+import type { ActionRunner } from "./action-runner.ts";
 import { examples } from "./examples.ts";
 import { parseCount, parsePort } from "./option-values.ts";
-import type { ActionRunner } from "./program.ts";
 
 /** `serverFlags` are loaded only where they are needed: they are many. */
 export function addStartCommand(

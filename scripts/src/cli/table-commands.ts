@@ -1,8 +1,8 @@
 // `stele table ...`
 import type { Command } from "commander";
+import type { ActionRunner } from "./action-runner.ts";
 import { examples } from "./examples.ts";
 import { collect, parseCount } from "./option-values.ts";
-import type { ActionRunner } from "./program.ts";
 
 const actions = () => import("./actions/tables.ts");
 

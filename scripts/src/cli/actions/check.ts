@@ -16,14 +16,14 @@ import { registerModel } from "../../check/models/register.ts";
 import { rowModel } from "../../check/models/row.ts";
 import { describeScanProblem, scanProblems } from "../../check/scan-coverage.ts";
 import { CliError, EXIT, usageError } from "../cli-error.ts";
-import type { historyFormats } from "../check-command.ts";
 import type { CliContext } from "../context.ts";
+import type { HistoryFormat } from "../history-formats.ts";
 import { printText } from "../key-text.ts";
 import { LineTooLongError, readLines } from "../ndjson-lines.ts";
 import type { GlobalOptions } from "../session.ts";
 
 export interface CheckOptions extends GlobalOptions {
-  readonly format: (typeof historyFormats)[number];
+  readonly format: HistoryFormat;
   /** Milliseconds. */
   readonly budget: number;
 }

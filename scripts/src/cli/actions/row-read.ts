@@ -7,7 +7,7 @@ import { parseKey, printKey } from "../key-text.ts";
 import { toJsonBytes } from "../json-bytes.ts";
 import { OutputWriter } from "../output/output-writer.ts";
 import { writeRecord } from "../output/records.ts";
-import { openRowSink } from "../output/row-sink.ts";
+import { openRowSink } from "../output/open-row-sink.ts";
 import { cellPath, rowPath, tablePath } from "../rest-path.ts";
 import { RowStream } from "../row-stream.ts";
 import type { RowQuery } from "../row-stream.ts";
