@@ -3,7 +3,7 @@
  * `{:process 0, :type :ok, :f :append, :key "4", :value "x 0 1 y"}`.
  */
 import type { KeyValueInput, KeyValueOperation, KeyValueOutput } from "../models/key-value.ts";
-import { HistoryFormatError } from "./history-format-error.ts";
+import { HistoryFormatError } from "../history/history-format-error.ts";
 import { RecordedCalls } from "./recorded-calls.ts";
 
 const TEXT = String.raw`"(?:[^"\\]|\\.)*"`;

@@ -8,7 +8,7 @@ import type {
   RegisterOutput,
   RegisterState,
 } from "../models/register.ts";
-import { HistoryFormatError } from "./history-format-error.ts";
+import { HistoryFormatError } from "../history/history-format-error.ts";
 import { RecordedCalls } from "./recorded-calls.ts";
 
 const LINE = /^INFO\s+jepsen\.util - (\d+)\t:(invoke|ok|fail|info)\t:(read|write|cas)\t(.+)$/;

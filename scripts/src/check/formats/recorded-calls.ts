@@ -2,7 +2,7 @@
  * Puts the calls and returns of an event log together to operations. The log's order is its time: event n
  * is at time n. A process does one thing at a time; one whose operation ended unknown may go on.
  */
-import { HistoryFormatError } from "./history-format-error.ts";
+import { HistoryFormatError } from "../history/history-format-error.ts";
 import type { HistoryOperation } from "../model.ts";
 
 interface OpenCall<Input> {

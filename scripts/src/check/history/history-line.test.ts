@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { HistoryFormatError } from "../formats/history-format-error.ts";
+import { HistoryFormatError } from "./history-format-error.ts";
 import { CLEAN, generateHistory } from "../testing/generated-history.ts";
 import { parseHistoryLine } from "./history-line.ts";
 import { renderHistoryLine } from "./render-history-line.ts";

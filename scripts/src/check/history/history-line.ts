@@ -8,7 +8,7 @@
 import { at, invalidBody } from "@stele/frontend/rest/invalid-input.ts";
 import type { Pointer } from "@stele/frontend/rest/invalid-input.ts";
 import { DatabaseError } from "@stele/shared/errors.ts";
-import { HistoryFormatError } from "../formats/history-format-error.ts";
+import { HistoryFormatError } from "./history-format-error.ts";
 import { Members, nullable } from "./members.ts";
 import { parseIndex, parseKey, parseText, parseTimeMs } from "./member-values.ts";
 import { parseRowOperation } from "./parse-row-operation.ts";

@@ -3,7 +3,7 @@ import { createReadStream } from "node:fs";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { unreachable } from "@stele/shared/assert.ts";
 import { explainViolation } from "../../check/explanation.ts";
-import { HistoryFormatError } from "../../check/formats/history-format-error.ts";
+import { HistoryFormatError } from "../../check/history/history-format-error.ts";
 import { parseJepsenKeyValueLog } from "../../check/formats/jepsen-key-value-log.ts";
 import { parseJepsenRegisterLog } from "../../check/formats/jepsen-register-log.ts";
 import { parseHistoryLine } from "../../check/history/history-line.ts";
