@@ -164,6 +164,8 @@ export class Invariants {
       applies: (replica, after, commands) => this.#applies(replica, after, commands),
       applied: (machine, batch) => this.#applied(machine, batch),
       leadershipChanged: (replica, leadership) => this.#led(watched, replica, leadership),
+      configChanged: ({ tabletId }, config, configIndex) =>
+        this.#groups.of(tabletId).quorum.hasConfig(configIndex, config),
     };
   }
 

@@ -6,6 +6,7 @@
  * Q2. Which config committed an entry is not visible: the one in force at the entry, or any that came behind it.
  */
 import type { LogIndex, ReplicaId, Term } from "@stele/shared/ids.ts";
+import { sameMembers } from "@stele/shared/raft/group-config.ts";
 import type { GroupConfig } from "@stele/shared/raft/group-config.ts";
 import { isQuorum } from "@stele/shared/raft/quorum.ts";
 import type { PlacedConfig } from "@stele/shared/replication/replica-records.ts";
@@ -15,7 +16,7 @@ import type { Report } from "./report.ts";
 export class QuorumDurability {
   readonly #entries: EntriesSeen;
   readonly #report: Report;
-  /** Every config that was ever written, in no order. */
+  /** Every config that was ever decided, in no order: a leader counts by one before it has written it. */
   readonly #configs: PlacedConfig[] = [];
   /** By replica: up to where a durable state stands for the log. */
   readonly #states = new Map<ReplicaId, LogIndex>();
@@ -26,7 +27,14 @@ export class QuorumDurability {
   }
 
   hasConfig(index: LogIndex, config: GroupConfig): void {
-    this.#configs.push({ index, config });
+    const { voters, outgoing } = config;
+    const isKnown = this.#configs.some(
+      (known) =>
+        known.index === index &&
+        sameMembers(known.config.voters, voters) &&
+        sameMembers(known.config.outgoing, outgoing),
+    );
+    if (!isKnown) this.#configs.push({ index, config });
   }
 
   /** The replica has the entry on disk. */

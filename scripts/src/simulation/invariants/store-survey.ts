@@ -2,11 +2,11 @@
  * Compares what stores hold of their replicas, read from the simulated stores in place: applied state and data are of
  * one version, since one batch writes both.
  *
- * Surveys are cheap in sum: a replica is read only when its applied index is new, and each survey reads so many
- * rows and goes on where the one before stopped.
+ * Surveys are cheap in sum: a replica is read only when it has applied something since, and each survey reads so
+ * many rows and goes on where the one before stopped.
  */
 import type { MemoryStoreDisk } from "@stele/shared/checkpoint-store/testing/memory-checkpoint-store.ts";
-import type { LogIndex, ReplicaId } from "@stele/shared/ids.ts";
+import type { TabletId } from "@stele/shared/ids.ts";
 import type { StateMachineFactory } from "@stele/shared/replication/state-machine.ts";
 import { contentsOf } from "./state-hashes.ts";
 import { StoredRecords } from "./stored-records.ts";
@@ -23,8 +23,8 @@ export interface SurveyedStore {
 
 export class StoreSurvey {
   readonly #groups: WatchedGroups;
-  /** The applied index at which each replica was read last. */
-  readonly #readAt = new WeakMap<SurveyedStore, Map<ReplicaId, LogIndex>>();
+  /** By tablet: the applied state, as it was stored, of which the contents were read. */
+  readonly #readAt = new WeakMap<SurveyedStore, Map<TabletId, Buffer>>();
   #nextStore = 0;
 
   constructor(groups: WatchedGroups) {
@@ -52,11 +52,12 @@ export class StoreSurvey {
     let readAt = this.#readAt.get(surveyed);
     if (readAt === undefined) this.#readAt.set(surveyed, (readAt = new Map()));
     let rows = 0;
-    for (const tablet of records.tablets()) {
+    for (const [tablet, sealed] of records.appliedStates()) {
+      // The store keeps a value's buffer until it is written anew.
+      if (readAt.get(tablet) === sealed) continue;
+      readAt.set(tablet, sealed);
       const applied = disk.readable(() => records.appliedState(tablet));
       if (applied === null || disk.isTouched(applied.replicaId)) continue;
-      if (readAt.get(applied.replicaId) === applied.index) continue;
-      readAt.set(applied.replicaId, applied.index);
       const contents = contentsOf(tree, applied, factory);
       if (contents === null) continue;
       rows += contents.rows;

@@ -43,14 +43,14 @@ export class StoredRecords {
     return this.#read(suspectKey(tablet), decodeSuspect)?.replicaId ?? null;
   }
 
-  /** Every tablet with an applied state, ascending. */
-  tablets(): TabletId[] {
-    const tablets: TabletId[] = [];
-    this.#tree.scan({ ...hostKeyRange(APPLIED_STATE), reverse: false }, (key) => {
-      tablets.push(tabletId(numberOfHostKey(key)));
+  /** By tablet, ascending: its applied state as it is stored. */
+  appliedStates(): [TabletId, Buffer][] {
+    const states: [TabletId, Buffer][] = [];
+    this.#tree.scan({ ...hostKeyRange(APPLIED_STATE), reverse: false }, (key, sealed) => {
+      states.push([tabletId(numberOfHostKey(key)), sealed]);
       return true;
     });
-    return tablets;
+    return states;
   }
 
   #read<T>(key: Buffer, decode: (key: Buffer, sealed: Buffer) => T): T | null {

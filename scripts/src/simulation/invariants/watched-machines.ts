@@ -22,6 +22,8 @@ export interface MachineObserver {
   /** The machine has turned commands into operations. */
   applied(machine: StateMachine, batch: AppliedBatch): void;
   leadershipChanged(replica: Replica, leadership: Leadership): void;
+  /** Decided, perhaps not yet written anywhere. */
+  configChanged(replica: Replica, config: GroupConfig, configIndex: LogIndex): void;
 }
 
 export class WatchedMachines implements StateMachineFactory {
@@ -91,6 +93,7 @@ class WatchedMachine implements StateMachine {
   }
 
   configChanged(config: GroupConfig, configIndex: LogIndex): void {
+    this.#observer.configChanged(this.#replica, config, configIndex);
     this.#machine.configChanged(config, configIndex);
   }
 }
