@@ -14,6 +14,8 @@ import type { Fault, Nemesis, Roster, Scene } from "./faults/fault.ts";
 
 const GAP_MAX_MS = 3_000;
 const BUSY_PAUSE_MS = 50;
+/** Damage takes long to heal, while nothing else strikes. */
+const HARMLESS_SHARE = 4;
 
 export interface FaultLanesParts {
   readonly roster: Roster;
@@ -31,6 +33,7 @@ export class FaultLanes {
   #underWay = 0;
   /** L2. */
   #isDamaged = false;
+  #damageWaits = 0;
   #number = 0;
 
   constructor(parts: FaultLanesParts) {
@@ -41,7 +44,7 @@ export class FaultLanes {
   async run(nemeses: readonly Nemesis[], random: Random): Promise<void> {
     const { over, roster, scene } = this.#parts;
     while (!over.aborted) {
-      const nemesis = oneOf(random, nemeses);
+      const nemesis = drawNemesis(random, nemeses);
       const fault = nemesis.draw(random, roster);
       const gapMs = between(random, 0, GAP_MAX_MS);
       const isClaimed = await this.#claim(nemesis, fault);
@@ -59,10 +62,15 @@ export class FaultLanes {
   /** L1, L2. False: it is over. */
   async #claim({ damages }: Nemesis, { victims }: Fault): Promise<boolean> {
     const { over, scene } = this.#parts;
-    const mustWait = (): boolean =>
-      this.#isDamaged ||
-      (damages ? this.#underWay > 0 : victims.some((id) => this.#struck.has(id)));
+    const mustWait = (): boolean => {
+      if (this.#isDamaged) return true;
+      if (damages) return this.#underWay > 0;
+      // Damage would never find all lanes at rest by chance.
+      return this.#damageWaits > 0 || victims.some((id) => this.#struck.has(id));
+    };
+    if (damages) this.#damageWaits += 1;
     while (mustWait() && !over.aborted) await scene.sleep(BUSY_PAUSE_MS);
+    if (damages) this.#damageWaits -= 1;
     if (over.aborted) return false;
     this.#isDamaged = damages;
     this.#underWay += 1;
@@ -100,4 +108,11 @@ export class FaultLanes {
       log.fault(number, kind, "healed", text);
     }
   }
+}
+
+function drawNemesis(random: Random, nemeses: readonly Nemesis[]): Nemesis {
+  const shares = nemeses.flatMap((nemesis) =>
+    Array.from({ length: nemesis.damages ? 1 : HARMLESS_SHARE }, () => nemesis),
+  );
+  return oneOf(random, shares);
 }
