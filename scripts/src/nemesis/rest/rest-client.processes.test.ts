@@ -182,7 +182,7 @@ test("tables are created and dropped once a request", async () => {
 });
 
 test("a write that nobody answers is unknown, and one that found nobody failed", async () => {
-  const deaf: Server = createServer((socket) => void socket.on("error", () => {}));
+  const deaf: Server = createServer((socket) => void socket.on("error", () => {}).resume());
   await once(deaf.listen(0, "127.0.0.1"), "listening");
   const { port } = deaf.address() as AddressInfo;
   const url = `http://127.0.0.1:${port}`;
