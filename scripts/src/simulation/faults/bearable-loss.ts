@@ -6,7 +6,7 @@
  * L2. Each of its groups has a leader whose config is committed, not joint, has three voters and no learners, and is
  *     the newest that anybody knows.
  * L3. Each other voter of those groups is there, on a host that runs, in no later term than the leader, neither
- *     suspect nor waiting for a snapshot, and without rotten rows that nobody has read yet.
+ *     suspect nor waiting for a snapshot.
  */
 import { isJoint } from "@stele/shared/raft/group-config.ts";
 import type { Member } from "@stele/shared/raft/group-config.ts";
@@ -19,9 +19,6 @@ const VOTERS = 3;
 
 export class BearableLoss {
   readonly #processes: readonly SimulatedProcess[];
-  /** Replicas whose server has a flipped bit in some row: found when it is read, whatever restarts before. */
-  readonly #rotten = new Set<string>();
-
   constructor(processes: readonly SimulatedProcess[]) {
     this.#processes = processes;
   }
@@ -31,11 +28,6 @@ export class BearableLoss {
     if (process.role !== "tablet-server" || process.state !== "running") return false;
     if (this.#processes.some(({ tainted }) => tainted)) return false;
     return replicasOf(process).every((replica) => this.#groupBears(replica, process));
-  }
-
-  /** Some row of its store is rotten now. */
-  rowsRotted(process: SimulatedProcess): void {
-    for (const replica of replicasOf(process)) this.#rotten.add(nameOf(replica));
   }
 
   #groupBears({ tabletId }: Replica, lost: SimulatedProcess): boolean {
@@ -65,12 +57,7 @@ export class BearableLoss {
       replica.replicaId === voter.replicaId &&
       !replica.closed &&
       replica.machine !== null &&
-      replica.raft.term <= term &&
-      !this.#rotten.has(nameOf(replica))
+      replica.raft.term <= term
     );
   }
-}
-
-function nameOf({ tabletId, replicaId }: Replica): string {
-  return `${tabletId} ${replicaId}`;
 }

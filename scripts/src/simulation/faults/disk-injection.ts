@@ -110,7 +110,6 @@ export class DiskInjection {
     const { disks } = process;
     if (disks === null || !this.#losses.canLose(process)) return null;
     if (disks.store.flipBit(of === "host" ? HOST_KEYS : MACHINE_KEYS) === null) return null;
-    if (of === "rows") this.#losses.rowsRotted(process);
     return this.#damaged(process);
   }
 

@@ -11,7 +11,14 @@
 import type { Random } from "@stele/shared/random.ts";
 import { Draws } from "./draws.ts";
 import { CRASH_STEPS } from "./fault.ts";
-import type { Fault, FaultAction, FaultKind, FaultTarget, FaultTrigger } from "./fault.ts";
+import type {
+  CrashStep,
+  Fault,
+  FaultAction,
+  FaultKind,
+  FaultTarget,
+  FaultTrigger,
+} from "./fault.ts";
 import { partition, worseNetwork } from "./network-draws.ts";
 
 export interface FaultShape {
@@ -43,6 +50,9 @@ interface Drawing {
 /** What the swarm leaves out or takes in: kinds that belong together come together. */
 const SPECIES = {
   crash: crashes,
+  "crash at a disk's step": crashesAtDiskStep,
+  "crash in a state": crashesInState,
+  "crash of a front-end": frontendCrashes,
   "power lost everywhere": powerLostEverywhere,
   pause: pauses,
   partition: partitions,
@@ -135,77 +145,82 @@ function anyProcess({ draws, names }: Drawing): FaultTarget {
 }
 
 /** Often a leader: it has most to lose. */
-function anyServer({ draws, shape }: Drawing): FaultTarget {
-  if (draws.oneIn(3)) return { kind: "leader", nth: draws.below(5) };
+function anyServer(drawing: Drawing): FaultTarget {
+  const { draws, shape } = drawing;
+  if (draws.oneIn(3)) return leader(drawing);
   const { masters, tabletServers } = shape;
   return { kind: "process", name: draws.of([...masters, ...tabletServers, ...tabletServers]) };
+}
+
+function leader({ draws }: Drawing): FaultTarget {
+  return { kind: "leader", nth: draws.oneIn(3) ? 0 : draws.between(1, 4) };
 }
 
 function tabletServer({ draws, shape }: Drawing): FaultTarget {
   return { kind: "process", name: draws.of(shape.tabletServers) };
 }
 
-/** Where a process dies. */
-function crashTrigger(draws: Draws): FaultTrigger {
-  switch (draws.below(10)) {
-    case 0:
-    case 1:
-      return AT_ONCE;
-    case 2:
-    case 3:
-    case 4:
-      return { kind: "event", nth: draws.between(1, MOST_EVENTS) };
-    case 5:
-    case 6:
-    case 7: {
-      const step = draws.of(CRASH_STEPS);
-      const isCommon = step === "write" || step === "sync";
-      return { kind: "disk-step", step, nth: draws.between(1, isCommon ? MOST_STEPS : 3) };
-    }
-    default:
-      return { kind: "acknowledgement", nth: draws.between(1, 20) };
-  }
-}
-
 function downMs(draws: Draws): number {
   return draws.oneIn(4) ? 0 : draws.duration(50, 8_000);
 }
 
+function crashAction(draws: Draws): FaultAction {
+  return { kind: "crash", what: draws.of(["process", "power"] as const), downMs: downMs(draws) };
+}
+
+function eventTrigger(draws: Draws): FaultTrigger {
+  return { kind: "event", nth: draws.between(1, MOST_EVENTS) };
+}
+
 function crashes(drawing: Drawing): Body {
-  const { draws, shape } = drawing;
-  const what = draws.of(["process", "power"] as const);
-  const action = { kind: "crash", what, downMs: downMs(draws) } as const;
-  if (draws.oneIn(3)) {
-    const state = draws.of(["joint-config", "awaiting-snapshot", "recovering"] as const);
-    const trigger = {
-      kind: "state",
-      state,
-      nth: draws.duration(1, MOST_EVENTS),
-      patienceMs: draws.duration(1_000, 5_000),
-    } as const;
-    return { target: { kind: "whoever" }, trigger, action };
-  }
-  if (draws.oneIn(6)) {
-    const target = { kind: "process", name: draws.of(shape.frontends) } as const;
-    return { target, trigger: { kind: "event", nth: draws.between(1, MOST_EVENTS) }, action };
-  }
-  return { target: anyServer(drawing), trigger: crashTrigger(draws), action };
+  const { draws } = drawing;
+  const trigger = draws.weighted<FaultTrigger>([
+    [AT_ONCE, 1],
+    [eventTrigger(draws), 2],
+    [{ kind: "acknowledgement", nth: draws.between(1, 20) }, 1],
+  ]);
+  return { target: anyServer(drawing), trigger, action: crashAction(draws) };
+}
+
+function crashesAtDiskStep(drawing: Drawing): Body {
+  const { draws } = drawing;
+  const step = draws.of(CRASH_STEPS);
+  const trigger = { kind: "disk-step", step, nth: drawStep(draws, step) } as const;
+  return { target: anyServer(drawing), trigger, action: crashAction(draws) };
+}
+
+function crashesInState({ draws }: Drawing): Body {
+  const trigger = {
+    kind: "state",
+    state: draws.of(["joint-config", "awaiting-snapshot", "recovering"] as const),
+    nth: draws.duration(1, MOST_EVENTS),
+    patienceMs: draws.duration(1_000, 5_000),
+  } as const;
+  return { target: { kind: "whoever" }, trigger, action: crashAction(draws) };
+}
+
+function frontendCrashes({ draws, shape }: Drawing): Body {
+  const target = { kind: "process", name: draws.of(shape.frontends) } as const;
+  return { target, trigger: eventTrigger(draws), action: crashAction(draws) };
+}
+
+/** Logs are written all the time; files come and go with segments and checkpoints. */
+function drawStep(draws: Draws, step: CrashStep): number {
+  return draws.between(1, step === "write" || step === "sync" ? MOST_STEPS : 3);
 }
 
 function powerLostEverywhere(drawing: Drawing): Body {
   const { draws } = drawing;
   const action = { kind: "power-lost-everywhere", downMs: downMs(draws) } as const;
-  const trigger = draws.oneIn(3)
-    ? ({ kind: "event", nth: draws.between(1, MOST_EVENTS) } as const)
-    : ({ kind: "acknowledgement", nth: draws.between(1, 60) } as const);
+  const trigger: FaultTrigger = draws.oneIn(3)
+    ? eventTrigger(draws)
+    : { kind: "acknowledgement", nth: draws.between(1, 60) };
   return { target: anyServer(drawing), trigger, action };
 }
 
 function pauses(drawing: Drawing): Body {
   const { draws } = drawing;
-  const trigger: FaultTrigger = draws.oneIn(2)
-    ? AT_ONCE
-    : { kind: "event", nth: draws.between(1, MOST_EVENTS) };
+  const trigger = draws.oneIn(2) ? AT_ONCE : eventTrigger(draws);
   const target = draws.oneIn(4) ? anyProcess(drawing) : anyServer(drawing);
   if (draws.oneIn(4)) {
     const [stillMs, runMs] = [draws.between(5, 80), draws.between(2, 30)];
@@ -219,9 +234,7 @@ function partitions(drawing: Drawing): Body {
   const { draws, names } = drawing;
   const action = partition(draws, names);
   const target: FaultTarget =
-    action.kind === "isolated" && draws.oneIn(2)
-      ? { kind: "leader", nth: draws.below(5) }
-      : anyProcess(drawing);
+    action.kind === "isolated" && draws.oneIn(2) ? leader(drawing) : anyProcess(drawing);
   return { target, trigger: AT_ONCE, action };
 }
 
@@ -234,12 +247,8 @@ function networks(drawing: Drawing): Body {
 function logDiskFaults(drawing: Drawing): Body {
   const { draws } = drawing;
   const step = draws.of(CRASH_STEPS);
-  const nth = draws.between(1, step === "write" || step === "sync" ? MOST_STEPS : 3);
-  return {
-    target: anyServer(drawing),
-    trigger: AT_ONCE,
-    action: { kind: "log-step-fails", step, nth },
-  };
+  const action = { kind: "log-step-fails", step, nth: drawStep(draws, step) } as const;
+  return { target: anyServer(drawing), trigger: AT_ONCE, action };
 }
 
 function fullDisks(drawing: Drawing): Body {
@@ -306,11 +315,9 @@ function wallJumps(drawing: Drawing): Body {
   };
 }
 
-function moves({ draws }: Drawing): Body {
+function moves(drawing: Drawing): Body {
+  const { draws } = drawing;
   const isolatedAfterMs = draws.oneIn(2) ? draws.between(1, 12) : null;
-  return {
-    target: { kind: "leader", nth: draws.below(5) },
-    trigger: AT_ONCE,
-    action: { kind: "leadership-moved", isolatedAfterMs },
-  };
+  const action = { kind: "leadership-moved", isolatedAfterMs } as const;
+  return { target: leader(drawing), trigger: AT_ONCE, action };
 }

@@ -67,6 +67,7 @@ export class ProcessFaults {
     if (up.length === 0) return null;
     if (when.kind === "acknowledgement") marks.add("power lost right after an acknowledgement");
     for (const process of up) {
+      this.#markCrash(process, { kind: "at-once" });
       process.crash("power");
       this.restartAfter(
         process,
