@@ -42,6 +42,7 @@ async function write(server: MemoryHost, tablet: TabletId, count: number): Promi
   }
 }
 
+const ignore = (): void => undefined;
 const replicaOf = (host: ReplicaHost, tablet: TabletId): Replica => host.group(tablet) as Replica;
 
 /** Each segment takes about thirty of these entries. */
@@ -104,6 +105,35 @@ describe("a checkpoint", () => {
       const busy = await server.within(server.machines.machines.get(BUSY)?.contents() ?? reject());
       expect(busy).toHaveLength(3 * SEGMENTS);
       expect(server.failures).toEqual([]);
+    }
+  });
+
+  test.each([
+    [
+      "destroyed",
+      (host: ReplicaHost) => void host.destroyReplica(BUSY, replicaId(BUSY)).catch(ignore),
+    ],
+    ["marked as damaged", (host: ReplicaHost) => replicaOf(host, BUSY).reportDamage("a test")],
+  ])("frees nothing that a replica needs while it is being %s", async (_, end) => {
+    for (let endAt = 2; endAt <= 10; endAt++) {
+      for (const crashAt of [endAt + 6, endAt + 8]) {
+        const { server, host } = await twoGroups(0);
+        // More than an idle group keeps for itself.
+        await write(server, BUSY, 5 * SEGMENTS);
+        await server.within(host.checkpoint());
+        await write(server, BUSY, SEGMENTS);
+        const { lastIndex } = replicaOf(host, BUSY).raft;
+        void host.checkpoint().catch(ignore);
+        for (let step = 0; step < crashAt; step++) {
+          if (step === endAt) end(host);
+          await server.clock.step();
+        }
+        const again = await server.restart("power");
+        const suspect = [...again.suspects()].find(({ tabletId: tablet }) => tablet === BUSY);
+        expect([undefined, "a test"]).toContain(suspect?.reason);
+        if (suspect !== undefined || again.tombstones().has(BUSY)) continue;
+        expect(replicaOf(again, BUSY).raft.lastIndex).toBe(lastIndex);
+      }
     }
   });
 

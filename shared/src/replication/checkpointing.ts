@@ -4,7 +4,8 @@
  *
  * C1. A log is cut no higher than its replica's position in the last PROVEN checkpoint.
  * C2. A segment is freed only when a proven checkpoint covers every state record in it, and no replica needs an
- *     entry in it above the cut that this checkpoint recorded.
+ *     entry in it above the cut that this checkpoint recorded, those included that were on their way out when it
+ *     began (replica-table.ts, N4).
  *     What a checkpoint records of a log is what the commit log holds durably (replica.ts, P5).
  * C3. A log keeps its newest entries up to `retainedLogBytes`, for followers that are a little behind; a replica
  *     that pins old segments (because it is idle) is cut to its checkpoint.
@@ -30,6 +31,7 @@ export interface CheckpointingParts {
   readonly sender: SnapshotSender;
   readonly counters: HostCounters;
   readonly retainedLogBytes: number;
+  /** Those that a crash at this moment brings back; asked inside a turn, too. */
   readonly replicas: () => Iterable<Replica>;
   /**
    * Everything logged up to this batch is reflected in the replicas and, as far as it is not about entries,
@@ -124,7 +126,7 @@ export class Checkpointing {
   /** The lowest batch position whose segment some replica needs an entry of (C2). */
   #lowestNeeded(marks: ReadonlyMap<Replica, Mark>): Lsn {
     let lowestSegment = Number.POSITIVE_INFINITY;
-    for (const replica of this.#parts.replicas()) {
+    for (const replica of new Set([...marks.keys(), ...this.#parts.replicas()])) {
       // One created meanwhile has nothing in segments that could be freed yet.
       const truncated = marks.get(replica)?.truncated ?? replica.logState.truncated.index;
       const segment = replica.oldestSegment(truncated);

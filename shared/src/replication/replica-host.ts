@@ -128,7 +128,7 @@ export class ReplicaHost implements RaftInbox {
       sender: this.#snapshots.sender,
       counters,
       retainedLogBytes: limits.retainedLogBytes,
-      replicas: () => this.#table.replicas(),
+      replicas: () => this.#table.recoverable(),
       settledLsn: () => this.#loop.settledLsn,
       touched: markDirty,
     });

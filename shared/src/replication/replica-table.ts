@@ -4,6 +4,8 @@
  * N1. A replica exists from the moment its creation is durable in the log, and until its tombstone is.
  * N2. At most one replica of a tablet lives here; a replica id at or below the tablet's tombstone never returns.
  * N3. A suspect keeps its place, silent, until it is destroyed.
+ * N4. A replica that goes counts for the checkpoints until its tombstone is durable, or its mark as a suspect is in
+ *     the store: a crash before that brings it back, and it must find all that it ever acknowledged.
  */
 import type { CheckpointStore, StoreOperation } from "../checkpoint-store/checkpoint-store.ts";
 import type { LogRecord } from "../commit-log/records.ts";
@@ -66,6 +68,8 @@ interface Creating {
 export class ReplicaTable {
   readonly #parts: ReplicaTableParts;
   readonly #replicas = new Map<TabletId, Replica>();
+  /** N4. */
+  readonly #going = new Set<Replica>();
   readonly #suspects: Map<TabletId, SuspectReplica>;
   readonly #tombstones: Map<TabletId, ReplicaId>;
   readonly #creating = new Map<TabletId, Creating>();
@@ -84,6 +88,12 @@ export class ReplicaTable {
 
   replicas(): IterableIterator<Replica> {
     return this.#replicas.values();
+  }
+
+  /** Those that a crash brings back; asked inside a turn on the store (N4). */
+  recoverable(): Replica[] {
+    // The live ones last: of two replicas of a tablet theirs is the record that stays.
+    return [...this.#going, ...this.#replicas.values()];
   }
 
   suspects(): Iterable<SuspectReplica> {
@@ -190,6 +200,11 @@ export class ReplicaTable {
   ): Promise<void> {
     const { change, turn, store, ledger, machines, discarded } = this.#parts;
     const settle = async (): Promise<void> => {
+      for (const replica of this.#going) {
+        if (replica.tabletId === tabletId && replica.replicaId <= replicaId) {
+          this.#going.delete(replica);
+        }
+      }
       await turn.take(async () => {
         const operations: StoreOperation[] = [tombstoneOperation(tabletId, replicaId)];
         // A newer replica, if there is one, is put into the store in a later turn, or stood here before.
@@ -216,7 +231,10 @@ export class ReplicaTable {
     if (replica.closed) return;
     const { tabletId, replicaId } = replica;
     const { log, store, turn } = this.#parts;
-    log.error({ tabletId, replicaId, reason }, "a replica is damaged: it neither votes nor serves any more");
+    log.error(
+      { tabletId, replicaId, reason },
+      "a replica is damaged: it neither votes nor serves any more",
+    );
     this.#remove(replica);
     const suspect: SuspectReplica = {
       tabletId,
@@ -232,6 +250,7 @@ export class ReplicaTable {
       // Unless it was destroyed meanwhile.
       if (this.#suspects.get(tabletId) !== suspect) return;
       await store.write([suspectOperation(tabletId, { replicaId, reason })]);
+      this.#going.delete(replica);
     });
   }
 
@@ -242,6 +261,7 @@ export class ReplicaTable {
   #remove(replica: Replica): void {
     replica.close();
     this.#replicas.delete(replica.tabletId);
+    this.#going.add(replica);
     this.#parts.removed(replica);
   }
 }
