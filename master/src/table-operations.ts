@@ -162,7 +162,7 @@ export class TableOperations {
   }
 
   #creationLate(name: string, table: TableRow | undefined): DatabaseError {
-    const late = table === undefined ? "" : `: ${table.pending} of ${table.tablets} tablets`;
+    const late = table === undefined ? "" : ` (${table.pending} of ${table.tablets} to come)`;
     const detail = `not every tablet of ${name} has a leader yet${late}; the creation goes on`;
     const hint = "send the request again with the same Idempotency-Key to wait for it";
     return new DatabaseError({ code: "DEADLINE", detail, hint });
