@@ -10,7 +10,6 @@
  */
 import { isJoint } from "@stele/shared/raft/group-config.ts";
 import type { Member } from "@stele/shared/raft/group-config.ts";
-
 import type { Replica } from "@stele/shared/replication/replica.ts";
 import type { SimulatedProcess } from "../cluster/simulated-process.ts";
 import { leaderOf, replicasOf } from "./replicas.ts";

@@ -3,9 +3,9 @@
  * is told to be excused (`diskFault`). Those that destroy what was acknowledged happen only where the groups can bear
  * it (bearable-loss.ts).
  */
-import { segmentOfName } from "@stele/shared/commit-log/log-format.ts";
 import type { SimulatedProcess } from "../cluster/simulated-process.ts";
 import { BearableLoss } from "./bearable-loss.ts";
+import { closedSegments } from "./closed-segments.ts";
 import type { FaultAction } from "./fault.ts";
 import { DONE } from "./injection-context.ts";
 import type { Effect } from "./injection-context.ts";
@@ -130,10 +130,7 @@ export class DiskInjection {
   #placeInLog(process: SimulatedProcess, place: number): LogPlace | null {
     const { disks } = process;
     if (disks === null || !this.#losses.canLose(process)) return null;
-    const closed = disks.log
-      .fileNames()
-      .filter((name) => segmentOfName(name) !== null)
-      .slice(0, -1);
+    const closed = closedSegments(process);
     const name = closed[place % Math.max(1, closed.length)];
     if (name === undefined) return null;
     const { length } = disks.log.fileBytes(name);

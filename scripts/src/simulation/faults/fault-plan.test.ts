@@ -32,7 +32,7 @@ test("300 seeds draw every kind, every trigger and every cut", () => {
           : trigger.kind,
     ),
   );
-  const states = ["joint-config", "awaiting-snapshot", "recovering"];
+  const states = ["joint-config", "awaiting-snapshot", "recovering", "closed-segment"];
   const others = ["at-once", "event", "acknowledgement"];
   expect([...triggers].sort()).toEqual([...states, ...others, ...CRASH_STEPS].sort());
   const shapes = new Set(faults.map(({ action }) => (action.kind === "cut" ? action.shape : "")));
@@ -69,9 +69,10 @@ test("clocks drift within the bound that leases are safe under", () => {
 
 test("only tablet servers lose what they have on disk", () => {
   const losses = ["bit-flipped-in-log", "sector-misplaced-in-log", "bit-flipped-in-store"];
-  for (const { action, target } of faults) {
+  for (const { action, target, trigger } of faults) {
     if (!losses.includes(action.kind) && action.kind !== "disk-wiped") continue;
-    expect(SHAPE.tabletServers).toContain(target.kind === "process" ? target.name : "");
+    if (target.kind === "process") expect(SHAPE.tabletServers).toContain(target.name);
+    else expect(trigger).toMatchObject({ kind: "state", state: "closed-segment" });
   }
 });
 

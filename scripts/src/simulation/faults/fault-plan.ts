@@ -38,6 +38,7 @@ const MOST_FAULTS = 40;
 /** Before so many callbacks, or steps of a disk, something may strike. */
 const MOST_EVENTS = 400;
 const MOST_STEPS = 40;
+const MOST_JOINT_EVENTS = 20;
 
 type Body = Pick<Fault, "target" | "trigger" | "action">;
 
@@ -100,20 +101,32 @@ export function drawFaults(random: Random, shape: FaultShape): Fault[] {
   const draws = new Draws(random);
   const { masters, tabletServers, frontends, durationMs } = shape;
   const drawing = { draws, shape, names: [...masters, ...tabletServers, ...frontends] };
-  const swarm = ALL_SPECIES.filter(() => draws.oneIn(2)).map(
-    (species) => [species, draws.between(1, 4)] as const,
-  );
+  const swarm = drawSwarm(draws);
   const count = swarm.length === 0 ? 0 : drawCount(draws);
   const bursts = draws.oneIn(3)
     ? Array.from({ length: draws.between(1, 3) }, () => draws.below(durationMs))
     : [];
   const drawn: Omit<Fault, "id">[] = [];
   for (let nth = 0; nth < count; nth++) {
-    const atMs = drawTime(draws, durationMs, bursts);
-    drawn.push({ atMs, ...SPECIES[draws.weighted(swarm)](drawing) });
+    const species = draws.weighted(swarm);
+    // What is repaired within the phase meets the other faults while it is.
+    const isEarly = (species === "wipe" || species === "damage") && draws.oneIn(2);
+    const withinMs = isEarly ? Math.ceil(durationMs / 4) : durationMs;
+    drawn.push({ atMs: drawTime(draws, withinMs, bursts), ...SPECIES[species](drawing) });
   }
   drawn.sort((a, b) => a.atMs - b.atMs);
   return drawn.map((fault, at) => ({ id: at + 1, ...fault }));
+}
+
+/** Who takes part, and with which weight. */
+function drawSwarm(draws: Draws): (readonly [Species, number])[] {
+  const chosen = new Set(ALL_SPECIES.filter(() => draws.oneIn(2)));
+  // Replicas wait for snapshots and groups change their members where servers lose their disks.
+  if (chosen.has("crash in a state")) chosen.add("wipe");
+  return [...chosen].map((species) => {
+    const weight = draws.between(1, 4);
+    return [species, species.startsWith("crash") ? 2 * weight : weight] as const;
+  });
 }
 
 function drawCount(draws: Draws): number {
@@ -133,9 +146,9 @@ function drawCount(draws: Draws): number {
 }
 
 /** Faults that meet each other find more than those that come alone: in some runs they come in bursts. */
-function drawTime(draws: Draws, durationMs: number, bursts: readonly number[]): number {
-  if (bursts.length === 0 || draws.oneIn(4)) return draws.below(durationMs);
-  return Math.min(durationMs - 1, draws.of(bursts) + draws.below(600));
+function drawTime(draws: Draws, withinMs: number, bursts: readonly number[]): number {
+  if (bursts.length === 0 || draws.oneIn(4)) return draws.below(withinMs);
+  return Math.min(withinMs - 1, draws.of(bursts) + draws.below(600));
 }
 
 const AT_ONCE: FaultTrigger = { kind: "at-once" };
@@ -186,16 +199,16 @@ function crashesAtDiskStep(drawing: Drawing): Body {
   const { draws } = drawing;
   const step = draws.of(CRASH_STEPS);
   const trigger = { kind: "disk-step", step, nth: drawStep(draws, step) } as const;
-  return { target: anyServer(drawing), trigger, action: crashAction(draws) };
+  const target: FaultTarget = isFrequent(step) ? anyServer(drawing) : { kind: "whoever" };
+  return { target, trigger, action: crashAction(draws) };
 }
 
-function crashesInState({ draws }: Drawing): Body {
-  const trigger = {
-    kind: "state",
-    state: draws.of(["joint-config", "awaiting-snapshot", "recovering"] as const),
-    nth: draws.duration(1, MOST_EVENTS),
-    patienceMs: draws.duration(1_000, 5_000),
-  } as const;
+function crashesInState({ draws, shape }: Drawing): Body {
+  const state = draws.of(["joint-config", "awaiting-snapshot", "recovering"] as const);
+  // A joint config is left after a few rounds.
+  const nth = draws.duration(1, state === "joint-config" ? MOST_JOINT_EVENTS : MOST_EVENTS);
+  const patienceMs = draws.duration(2_000, shape.durationMs);
+  const trigger = { kind: "state", state, nth, patienceMs } as const;
   return { target: { kind: "whoever" }, trigger, action: crashAction(draws) };
 }
 
@@ -204,9 +217,13 @@ function frontendCrashes({ draws, shape }: Drawing): Body {
   return { target, trigger: eventTrigger(draws), action: crashAction(draws) };
 }
 
-/** Logs are written all the time; files come and go with segments and checkpoints. */
 function drawStep(draws: Draws, step: CrashStep): number {
-  return draws.between(1, step === "write" || step === "sync" ? MOST_STEPS : 3);
+  return draws.between(1, isFrequent(step) ? MOST_STEPS : 3);
+}
+
+/** Logs are written all the time; files come and go with segments and checkpoints. */
+function isFrequent(step: CrashStep): boolean {
+  return step === "write" || step === "sync";
 }
 
 function powerLostEverywhere(drawing: Drawing): Body {
@@ -272,19 +289,21 @@ function storeFaults(drawing: Drawing): Body {
 
 /** P1. */
 function damages(drawing: Drawing): Body {
-  const { draws } = drawing;
+  const { draws, shape } = drawing;
   const crashAfterMs = draws.oneIn(3) ? null : draws.duration(1, 2_000);
   const place = draws.below(2 ** 31);
-  return {
-    target: tabletServer(drawing),
-    trigger: AT_ONCE,
-    action: draws.of<FaultAction>([
-      { kind: "bit-flipped-in-log", place, bit: place % 8, crashAfterMs },
-      { kind: "sector-misplaced-in-log", place, crashAfterMs },
-      { kind: "bit-flipped-in-store", of: "host", crashAfterMs },
-      { kind: "bit-flipped-in-store", of: "rows", crashAfterMs },
-    ]),
-  };
+  const action = draws.of<FaultAction>([
+    { kind: "bit-flipped-in-log", place, bit: place % 8, crashAfterMs },
+    { kind: "sector-misplaced-in-log", place, crashAfterMs },
+    { kind: "bit-flipped-in-store", of: "host", crashAfterMs },
+    { kind: "bit-flipped-in-store", of: "rows", crashAfterMs },
+  ]);
+  const trigger: FaultTrigger =
+    action.kind === "bit-flipped-in-store"
+      ? AT_ONCE
+      : { kind: "state", state: "closed-segment", nth: 1, patienceMs: shape.durationMs };
+  const target: FaultTarget = trigger === AT_ONCE ? tabletServer(drawing) : { kind: "whoever" };
+  return { target, trigger, action };
 }
 
 /** P1. */

@@ -6,6 +6,7 @@ import { isJoint } from "@stele/shared/raft/group-config.ts";
 import type { SimulatedProcess } from "../cluster/simulated-process.ts";
 import type { AwaitedState, Fault, FaultTarget, FaultTrigger } from "./fault.ts";
 import type { InjectionContext } from "./injection-context.ts";
+import { closedSegments } from "./closed-segments.ts";
 import { nthLeader, replicasOf } from "./replicas.ts";
 
 /** A joint config lasts for a few rounds of messages. */
@@ -13,6 +14,8 @@ const LOOK_EVERY_MS = 2;
 
 /** Null: the target was nowhere to be found. */
 type Strike = (process: SimulatedProcess | null) => void;
+
+type DiskTrigger = Extract<FaultTrigger, { kind: "disk-step" }>;
 
 interface Awaited {
   readonly target: FaultTarget;
@@ -42,13 +45,8 @@ export class FaultTriggers {
         process?.clock?.beforeNthEvent(trigger.nth, () => this.#reached(() => strike(process)));
         return;
       }
-      case "disk-step": {
-        const process = this.#find(target);
-        if (process === null || process.state === "down") return;
-        const strikeIt = (): void => this.#reached(() => strike(process));
-        process.disks?.log.atNthStep(trigger.step, trigger.nth, strikeIt);
-        return;
-      }
+      case "disk-step":
+        return this.#armDisks(target, trigger, strike);
       case "acknowledgement":
         this.#acknowledgements.push({ fault, strike, left: trigger.nth });
         return;
@@ -87,6 +85,20 @@ export class FaultTriggers {
     this.#isDisarmed = true;
     this.#acknowledgements = [];
     this.#awaited = [];
+  }
+
+  /** Of several disks, the first one at the step strikes. */
+  #armDisks(target: FaultTarget, trigger: DiskTrigger, strike: Strike): void {
+    const { processes } = this.#context.cluster;
+    let hasStruck = false;
+    for (const process of target.kind === "whoever" ? processes : [this.#find(target)]) {
+      if (process === null || process.state === "down") continue;
+      process.disks?.log.atNthStep(trigger.step, trigger.nth, () => {
+        if (hasStruck) return;
+        hasStruck = true;
+        this.#reached(() => strike(process));
+      });
+    }
   }
 
   #reached(strike: () => void): void {
@@ -131,6 +143,8 @@ function isInState(process: SimulatedProcess, state: AwaitedState): boolean {
       return process.state === "starting";
     case "joint-config":
       return replicasOf(process).some(({ raft }) => raft.role === "leader" && isJoint(raft.config));
+    case "closed-segment":
+      return process.role === "tablet-server" && closedSegments(process).length > 0;
     case "awaiting-snapshot":
       return replicasOf(process).some(({ machine }) => machine === null);
   }

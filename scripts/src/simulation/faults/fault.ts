@@ -9,7 +9,7 @@ export type FaultTarget =
   | { readonly kind: "process"; readonly name: string }
   /** The server of the leader of the nth group that has one; 0 is the catalog, tablets count round. */
   | { readonly kind: "leader"; readonly nth: number }
-  /** The first one to be in the state that the trigger names. */
+  /** The first one to be in the state, or at the step of its disk, that the trigger names. */
   | { readonly kind: "whoever" };
 
 /** A step of the log's disk between two of which a process may die. */
@@ -30,7 +30,9 @@ export type AwaitedState =
   /** A replica of it waits for its first snapshot. */
   | "awaiting-snapshot"
   /** It was started and does not serve yet. */
-  | "recovering";
+  | "recovering"
+  /** A tablet server whose log has a segment that nothing is appended to any more. */
+  | "closed-segment";
 
 /** When, after `atMs`. */
 export type FaultTrigger =
