@@ -51,8 +51,10 @@ export interface NemesisReport {
   readonly tookMs: number;
 }
 
+/** A second lane of processes where three servers are left of five: less would mostly show that nothing goes on. */
 const LANES = ["links", "processes", "processes"] as const;
-const PATIENCE_MS = 3_000;
+const SECOND_LANE_SERVERS = 5;
+const PATIENCE_MS = 2_000;
 /** Between two operations of a client. */
 const THINK_MAX_MS = 20;
 const WHOLE_WITHIN_MS = 90_000;
@@ -130,7 +132,11 @@ class NemesisRun {
       await this.#noteProblem(this.#fault(cluster));
       this.#over.abort();
       await Promise.all(steps);
-      this.#log.note("the faults are over; everything is healed and compared");
+      const { open, told } = cluster.network.count();
+      this.#log.note(
+        `the faults are over, everything is healed and compared; ${open} connections between servers, ` +
+          `${told} of a known caller`,
+      );
       await this.#noteProblem(this.#compare(cluster));
       const deadlineMs = systemClock.monotonicMs() + FINISH_WITHIN_MS;
       await this.#workloads.finish({ callers, deadlineMs });
@@ -151,7 +157,7 @@ class NemesisRun {
 
   /** Until the time is over, everything healed; rejects when the cluster is found wrong. */
   async #fault(cluster: NemesisCluster): Promise<void> {
-    const { durationMs, kinds } = this.#request;
+    const { durationMs, kinds, sizes } = this.#request;
     const over = this.#over.signal;
     const lanes = new FaultLanes({
       roster: cluster.roster,
@@ -162,7 +168,8 @@ class NemesisRun {
     });
     const timer = setTimeout(() => this.#over.abort(), durationMs);
     const progress = setInterval(() => this.#tellProgress(), PROGRESS_MS);
-    const running = LANES.flatMap((strikes, lane) => {
+    const lanesHere = LANES.slice(0, sizes.tabletServers >= SECOND_LANE_SERVERS ? 3 : 2);
+    const running = lanesHere.flatMap((strikes, lane) => {
       const nemeses = kinds.map((kind) => NEMESES[kind]).filter((each) => each.strikes === strikes);
       return nemeses.length === 0 ? [] : [lanes.run(nemeses, this.#fork(`lane ${lane}`))];
     });
