@@ -57,6 +57,32 @@ test("a follower and a tablet without records are left alone, and a lost proposa
   expect(await lone.propose()).toEqual([]);
   lone.lead();
   await lone.settle();
+  // What the first leader told in no entry that lasted is not counted.
+  lone.clock.pass(TTL_MS + 1);
+  await expiry.tick();
+  await lone.run();
+  expect(lone.tablet.state.idempotencyBytes).toBe(0);
+});
+
+test("records of a tablet without writes go in time, though its leaders change before", async () => {
+  const lone = await LoneTablet.begin();
+  const expiry = expiryOf(lone);
+  void lone.write(0, [keyed("a", "k")]);
+  await lone.run();
+  const minute = 60_000;
+  let entries = 0;
+  for (let passed = 0; passed < TTL_MS; passed += minute) {
+    expect(lone.tablet.state.idempotencyBytes).toBeGreaterThan(0);
+    if (passed % (12 * minute) === 0) lone.restart({ wallAheadMs: passed });
+    lone.clock.pass(minute);
+    await expiry.tick();
+    entries += (await lone.propose()).length;
+    await lone.commit();
+  }
+  // Each of the 5 leaders told 10 of its 12 minutes.
+  expect(entries).toBe(10);
+  expect(lone.tablet.state.age).toBe(50 * minute);
+  lone.clock.pass(10 * minute);
   await expiry.tick();
   await lone.run();
   expect(lone.tablet.state.idempotencyBytes).toBe(0);

@@ -1,9 +1,11 @@
 /**
  * Removes idempotency records that have expired, on the tablets that this server leads: looks through them slice by
- * slice and proposes to forget what it finds. The entry carries the log time, so every replica forgets the same.
+ * slice and proposes to forget what it finds. The entry carries the log age, so every replica forgets the same.
  *
  * X1. A tick does a bounded amount of work, whatever there is; a tablet is looked through about once a minute.
  * X2. Of each tablet at most one entry is on its way.
+ * X3. Where nothing is written, such an entry also tells the age now and then: else a tablet whose leaders change before
+ *     anything expires would never grow older.
  */
 import {
   StoreClosedError,
@@ -13,12 +15,13 @@ import {
 } from "@stele/shared/checkpoint-store/checkpoint-store.ts";
 import type { Clock } from "@stele/shared/clock.ts";
 import { MalformedFrameError } from "@stele/shared/bytes/malformed-frame-error.ts";
-import type { TabletId, Version } from "@stele/shared/ids.ts";
+import type { TabletId } from "@stele/shared/ids.ts";
 import { keyAfter } from "@stele/shared/row-key.ts";
 import { CorruptRecordError } from "./storage/corrupt-record-error.ts";
 import { decodeIdempotencyStoreKey } from "./storage/key-layout.ts";
 import type { IdempotencyName } from "./tablet/entry-payload.ts";
 import { decodeIdempotencyRecord } from "./tablet/idempotency.ts";
+import type { LogAge } from "./tablet/log-age.ts";
 import { idempotencyRanges } from "./tablet/tablet-ranges.ts";
 import type { Tablet } from "./tablet/tablet.ts";
 
@@ -26,6 +29,8 @@ const PASS_EVERY_MS = 60_000;
 const SLICES_A_TICK = 20;
 const SLICE_RECORDS = 256;
 const SLICE_BYTES = 256 * 1024;
+/** X3: so much of its leadership is lost at most, to the age of a tablet that has records. */
+const UNTOLD_AGE_MS = 5 * 60_000;
 
 export interface IdempotencyExpiryParts {
   readonly store: CheckpointStore;
@@ -95,11 +100,12 @@ export class IdempotencyExpiry {
   }
 
   async #lookAt(tablet: Tablet, pass: Pass): Promise<void> {
-    const expiredAt = this.#logTime(tablet);
+    const age = tablet.writes?.age;
+    if (age === undefined) return;
     const expired: IdempotencyName[] = [];
     try {
       const found = await this.#nextRecords(tablet, pass.from);
-      for (const entry of found) expired.push(...nameIfExpired(entry, expiredAt));
+      for (const entry of found) expired.push(...nameIfExpired(entry, age));
       const last = found.at(-1);
       pass.from = last === undefined ? null : keyAfter(last[0]);
     } catch (error) {
@@ -112,12 +118,8 @@ export class IdempotencyExpiry {
       if (tablet.writes !== null) tablet.damaged(error);
     }
     if (pass.from === null) pass.nextAtMs = this.#parts.clock.monotonicMs() + PASS_EVERY_MS;
-    if (expired.length > 0) this.#propose(tablet, pass, expired, expiredAt);
-  }
-
-  /** The time that a write of now would have. */
-  #logTime(tablet: Tablet): Version {
-    return Math.max(this.#parts.clock.wallMicros(), tablet.state.maxVersion) as Version;
+    const isUntold = age - tablet.state.age >= UNTOLD_AGE_MS;
+    if (expired.length > 0 || isUntold) this.#propose(tablet, pass, expired);
   }
 
   /** The next slice, in the order of the store; empty: the end. */
@@ -137,20 +139,15 @@ export class IdempotencyExpiry {
     return [];
   }
 
-  #propose(
-    tablet: Tablet,
-    pass: Pass,
-    records: readonly IdempotencyName[],
-    expiredAt: Version,
-  ): void {
+  #propose(tablet: Tablet, pass: Pass, records: readonly IdempotencyName[]): void {
     pass.proposing = true;
     // Whatever becomes of it: what is still there is found again.
-    void tablet.forgetIdempotency(records, expiredAt).then(() => (pass.proposing = false));
+    void tablet.forgetIdempotency(records).then(() => (pass.proposing = false));
   }
 }
 
-function nameIfExpired([key, value]: StoreEntry, expiredAt: Version): IdempotencyName[] {
+function nameIfExpired([key, value]: StoreEntry, age: LogAge): IdempotencyName[] {
   const { idempotencyKey, rowKey } = decodeIdempotencyStoreKey(key);
   const { expiry } = decodeIdempotencyRecord(rowKey, idempotencyKey, value);
-  return expiry <= expiredAt ? [{ rowKey, idempotencyKey }] : [];
+  return expiry <= age ? [{ rowKey, idempotencyKey }] : [];
 }

@@ -16,6 +16,7 @@ import { applyCommands } from "./apply-commands.ts";
 import type { CellChange, RowEffect } from "./effects.ts";
 import { encodeEntry, type EntryPayload, type WriteEntry } from "./entry-payload.ts";
 import { encodeIdempotencyRecord } from "./idempotency.ts";
+import { logAge } from "./log-age.ts";
 import { RetryTable } from "./retry-ids.ts";
 import { encodeRetryRecord } from "./retry-record.ts";
 import { encodeTabletState, newTabletState, type TabletState } from "./tablet-state.ts";
@@ -86,19 +87,22 @@ function logged(entries: readonly EntryPayload[]): CommittedCommand[] {
   }));
 }
 
+/** Also the ages of entries. */
 let versions = 0;
 
 function write(effects: readonly RowEffect[], more: Partial<WriteEntry> = {}): WriteEntry {
   const maxVersion = ++versions as Version;
+  const age = logAge(versions);
   return {
     kind: "write",
     generation: GENERATION,
     maxVersion,
+    age,
     rowsAdded: 0,
     rowsRemoved: 0,
     effects,
     idempotency: [],
-    retries: encodeRetryRecord({ version: maxVersion, sequences: [] }),
+    retries: encodeRetryRecord({ age, sequences: [] }),
     ...more,
   };
 }
@@ -145,7 +149,7 @@ const idempotent = fc
   .record({ key, name: fc.constantFrom("k", "l"), expiry: fc.nat(2000) })
   .map(({ expiry, key: name, name: idempotencyKey }) => {
     const rowKey = Buffer.from(name);
-    const record = { fingerprint: Buffer.from("f"), expiry: expiry as Version, result: RESULT };
+    const record = { fingerprint: Buffer.from("f"), expiry: logAge(expiry), result: RESULT };
     return {
       rowKey,
       idempotencyKey,
@@ -173,7 +177,7 @@ const writeEntry = fc
     });
     const results = [{ seq: one.seq, result: RESULT }];
     const sequences = [{ sequenceId: one.sequence, doneBelow: one.doneBelow, results }];
-    return { ...entry, retries: encodeRetryRecord({ version: entry.maxVersion, sequences }) };
+    return { ...entry, retries: encodeRetryRecord({ age: entry.age, sequences }) };
   });
 
 const entry: fc.Arbitrary<EntryPayload> = fc.oneof(
@@ -181,11 +185,11 @@ const entry: fc.Arbitrary<EntryPayload> = fc.oneof(
   {
     weight: 2,
     arbitrary: fc
-      .record({ expiredAt: fc.nat(2000), names: fc.array(idempotent, { maxLength: 3 }) })
-      .map(({ expiredAt, names }): EntryPayload => ({
+      .record({ age: fc.nat(2000), names: fc.array(idempotent, { maxLength: 3 }) })
+      .map(({ age, names }): EntryPayload => ({
         kind: "forget-idempotency",
         generation: GENERATION,
-        expiredAt: expiredAt as Version,
+        age: logAge(age),
         records: names.map(({ idempotencyKey, rowKey }) => ({ rowKey, idempotencyKey })),
       })),
   },
@@ -221,13 +225,13 @@ describe("applying entries", () => {
     );
   });
 
-  test("an entry of another generation changes nothing but the highest version", async () => {
+  test("an entry of another generation changes nothing but the highest version and the age", async () => {
     const replica = new Applied();
     const stale = write([put("a", 900)], { generation: GENERATION - 1, rowsAdded: 1 });
     await replica.apply(logged([stale]));
     expect(replica.fates).toEqual(["void"]);
     expect(replica.store.size).toBe(0);
-    expect(replica.state).toMatchObject({ rows: 0, maxVersion: stale.maxVersion });
+    expect(replica.state).toMatchObject({ rows: 0, maxVersion: stale.maxVersion, age: stale.age });
   });
 
   test("a write behind the drop of its tablet has no effect", async () => {

@@ -3,8 +3,8 @@
  * state. The same on every replica and in every replay (state-machine.ts, M2), however the entries are cut into
  * batches.
  *
- * Q1. An entry of another generation has no effects; only its `maxVersion` counts (entry-payload.ts, P1, P2). So it
- *     is with writes behind the drop of the tablet.
+ * Q1. An entry of another generation has no effects; only its `maxVersion` and `age` count (entry-payload.ts, P1, P2).
+ *     So it is with writes behind the drop of the tablet.
  * Q2. Of several effects on one row the later ones see the earlier ones' result; only the last is written.
  * Q3. A verify entry ends the batch, so that the store behind it is exactly the state at its index.
  * Q4. A batch ends early when it has grown into a long piece of work: the rest is another batch.

@@ -4,7 +4,7 @@
  */
 import { assert, unreachable } from "@stele/shared/assert.ts";
 import type { StoreOperation } from "@stele/shared/checkpoint-store/checkpoint-store.ts";
-import type { LogIndex, Version } from "@stele/shared/ids.ts";
+import type { LogIndex } from "@stele/shared/ids.ts";
 import type { CommittedCommand } from "@stele/shared/replication/state-machine.ts";
 import { rowKeyText } from "@stele/shared/row-key.ts";
 import { idempotencyStoreKey, retryStoreKey, rowStoreKey } from "../storage/key-layout.ts";
@@ -69,7 +69,7 @@ export class ApplyRun {
   }
 
   apply({ index, term }: CommittedCommand, entry: EntryPayload): void {
-    if (entry.kind === "write") this.#raiseVersion(entry.maxVersion);
+    this.#raise(entry);
     const fate = this.#isVoid(entry) ? "void" : "effective";
     if (fate === "effective") this.#applyEffective(index, entry);
     this.#applied.push({ index, term, fate });
@@ -179,7 +179,7 @@ export class ApplyRun {
       const stored = this.#record(rowKeyText(key));
       if (stored === undefined) continue;
       const { expiry } = decodeIdempotencyRecord(rowKey, idempotencyKey, stored);
-      if (expiry > entry.expiredAt) continue;
+      if (expiry > this.#state.age) continue;
       this.#delete(key);
       this.#countIdempotency(-sizeOf(key, stored));
     }
@@ -207,8 +207,17 @@ export class ApplyRun {
     this.#writes.set(rowKeyText(key), { type: "del", key });
   }
 
-  #raiseVersion(maxVersion: Version): void {
-    if (maxVersion > this.#state.maxVersion) this.#state = { ...this.#state, maxVersion };
+  /** entry-payload.ts, P2. */
+  #raise(entry: EntryPayload): void {
+    if (entry.kind !== "write" && entry.kind !== "forget-idempotency") return;
+    const { age, maxVersion } = this.#state;
+    const ahead = entry.kind === "write" && entry.maxVersion > maxVersion;
+    if (!ahead && entry.age <= age) return;
+    this.#state = {
+      ...this.#state,
+      age: entry.age > age ? entry.age : age,
+      maxVersion: ahead ? entry.maxVersion : maxVersion,
+    };
   }
 }
 

@@ -13,6 +13,7 @@ import {
   lookUpIdempotency,
   type IdempotencyRecord,
 } from "./idempotency.ts";
+import type { LogAge } from "./log-age.ts";
 import type { RetryLookup } from "./retry-ids.ts";
 import type { TabletState } from "./tablet-state.ts";
 import type { PendingWrite } from "./write-call.ts";
@@ -23,6 +24,8 @@ const KEYS_FULL_RETRY_MS = 60_000;
 export interface DecisionContext {
   readonly state: TabletState;
   readonly nowMs: number;
+  /** At `nowMs`. */
+  readonly age: LogAge;
   /** The version that the row gets if it changes. */
   readonly version: Version;
   readonly idempotencyTtlMs: number;
@@ -48,7 +51,7 @@ export type WriteDecision =
     };
 
 export function decideWrite(pending: PendingWrite, context: DecisionContext): WriteDecision {
-  const { retry, row, state, stored, version } = context;
+  const { age, retry, row, state, stored, version } = context;
   const { write } = pending.numbered;
   if (retry.kind === "done") {
     return { kind: "settled", outcome: { kind: "done", result: retry.result } };
@@ -56,7 +59,7 @@ export function decideWrite(pending: PendingWrite, context: DecisionContext): Wr
   if (retry.kind === "abandoned") return GIVEN_UP;
   if (context.nowMs >= pending.progress.deadlineMs) return TOO_LATE;
   if (write.idempotency !== null) {
-    const found = lookUpIdempotency(stored, write.idempotency, version);
+    const found = lookUpIdempotency(stored, write.idempotency, age);
     if (found.kind === "replay") {
       return { kind: "read", outcome: { kind: "done", result: found.result } };
     }
@@ -81,11 +84,11 @@ export function decideWrite(pending: PendingWrite, context: DecisionContext): Wr
 function kept(
   { numbered }: PendingWrite,
   result: WriteResult,
-  { idempotencyTtlMs, version }: DecisionContext,
+  { age, idempotencyTtlMs }: DecisionContext,
 ): (IdempotencyRecord & { readonly encoded: Buffer }) | null {
   const { idempotency, key } = numbered.write;
   if (idempotency === null) return null;
-  const expiry = (version + idempotencyTtlMs * 1000) as Version;
+  const expiry = (age + idempotencyTtlMs) as LogAge;
   const record = { fingerprint: idempotency.fingerprint, expiry, result };
   return { ...record, encoded: encodeIdempotencyRecord(key, idempotency.key, record) };
 }

@@ -11,6 +11,7 @@ import type { WriteResult } from "@stele/shared/row-operations.ts";
 import { effectSize } from "./effect-codec.ts";
 import type { RowEffect } from "./effects.ts";
 import { encodeEntry, type StoredIdempotency } from "./entry-payload.ts";
+import type { LogAge } from "./log-age.ts";
 import { encodeRetryRecord, type SequenceResults, type RetryResult } from "./retry-record.ts";
 import type { DependentOutcome, RowLane, UnappliedEntry } from "./row-lane.ts";
 import type { PendingWrite, WriteCallProgress } from "./write-call.ts";
@@ -32,6 +33,7 @@ export interface LoggedWrite {
 
 export class EntryBatch implements UnappliedEntry {
   readonly generation: number;
+  readonly #age: LogAge;
   /** Writes that are done when the entry is applied; `lanes` and effects are those of the same place. */
   readonly writes: LoggedWrite[] = [];
   readonly dependents: DependentOutcome[] = [];
@@ -44,13 +46,18 @@ export class EntryBatch implements UnappliedEntry {
   #heard: WriteCallProgress | null = null;
   #encoded: Buffer | null = null;
 
-  /** @param doneBelow of sequences that have no write in it: an entry may be there to say just that */
+  /**
+   * @param age of the log, now
+   * @param doneBelow of sequences that have no write in it: an entry may be there to say just that
+   */
   constructor(
     generation: number,
+    age: LogAge,
     maxVersion: Version,
     doneBelow: ReadonlyMap<bigint, number> = new Map(),
   ) {
     this.generation = generation;
+    this.#age = age;
     this.#maxVersion = maxVersion;
     this.#doneBelow = new Map(doneBelow);
   }
@@ -92,11 +99,12 @@ export class EntryBatch implements UnappliedEntry {
       kind: "write",
       generation: this.generation,
       maxVersion: this.#maxVersion,
+      age: this.#age,
       rowsAdded: this.#rowsAdded,
       rowsRemoved: this.#rowsRemoved,
       effects: this.writes.map(({ effect }) => effect),
       idempotency: this.writes.flatMap(({ idempotency }) => idempotency ?? []),
-      retries: encodeRetryRecord({ version: this.#maxVersion, sequences: this.#sequences() }),
+      retries: encodeRetryRecord({ age: this.#age, sequences: this.#sequences() }),
     });
     return this.#encoded;
   }

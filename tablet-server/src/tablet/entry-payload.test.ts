@@ -6,6 +6,7 @@ import type { CellChange, RowEffect } from "./effects.ts";
 import { effectSize } from "./effect-codec.ts";
 import { decodeEntry, encodeEntry } from "./entry-payload.ts";
 import type { EntryPayload, WriteEntry } from "./entry-payload.ts";
+import { logAge } from "./log-age.ts";
 
 const family = fc.nat(65535);
 const counter = fc.maxSafeNat();
@@ -49,6 +50,7 @@ const entry: fc.Arbitrary<EntryPayload> = fc.oneof(
     kind: fc.constant("write" as const),
     generation: counter,
     maxVersion: version,
+    age: counter.map(logAge),
     rowsAdded: fc.nat(),
     rowsRemoved: fc.nat(),
     effects: fc.array(effect, { maxLength: 5 }),
@@ -58,7 +60,7 @@ const entry: fc.Arbitrary<EntryPayload> = fc.oneof(
   fc.record({
     kind: fc.constant("forget-idempotency" as const),
     generation: counter,
-    expiredAt: version,
+    age: counter.map(logAge),
     records: fc.array(fc.record(name), { maxLength: 3 }),
   }),
   fc.record({ kind: fc.constant("drop-tablet" as const), generation: counter }),
@@ -117,6 +119,7 @@ describe("log entries", () => {
           kind: "write",
           generation: 1,
           maxVersion: 1 as WriteEntry["maxVersion"],
+          age: logAge(1),
           rowsAdded: 0,
           rowsRemoved: 0,
           effects: [],

@@ -5,13 +5,14 @@
  * | kind               | what applying it does                                                      |
  * |--------------------|----------------------------------------------------------------------------|
  * | write              | the effects of writes that were evaluated together, with what retries need |
- * | forget-idempotency | deletes those named idempotency records that have expired by log time      |
+ * | forget-idempotency | deletes those named idempotency records that have expired at its log age   |
  * | drop-tablet        | the tablet answers TABLE_DROPPED from here on                              |
  * | verify             | every replica hashes its rows as of this entry and tells the leader        |
  *
  * P1. `generation` is the one under which the leader evaluated. Apply checks it: under another one the
  *     effects are refused on every replica alike, and evaluated anew.
- * P2. `maxVersion` is the tablet's highest version after the entry, also when its effects are refused.
+ * P2. `maxVersion` is the tablet's highest version after the entry, and `age` its log age, also when the entry has no
+ *     effects. A late entry may tell an age below the log's, which then stands.
  */
 import { unreachable } from "@stele/shared/assert.ts";
 import { ByteReader } from "@stele/shared/bytes/byte-reader.ts";
@@ -19,6 +20,7 @@ import { ByteWriter } from "@stele/shared/bytes/byte-writer.ts";
 import type { Version } from "@stele/shared/ids.ts";
 import type { RowEffect } from "./effects.ts";
 import { effectSize, readEffect, writeEffect } from "./effect-codec.ts";
+import type { LogAge } from "./log-age.ts";
 
 /** Names one idempotency record beside a row. */
 export interface IdempotencyName {
@@ -35,6 +37,7 @@ export interface WriteEntry {
   readonly kind: "write";
   readonly generation: number;
   readonly maxVersion: Version;
+  readonly age: LogAge;
   /** Rows that the effects create and remove: keeps the count of rows without reading any. */
   readonly rowsAdded: number;
   readonly rowsRemoved: number;
@@ -49,7 +52,7 @@ export interface ForgetIdempotencyEntry {
   readonly kind: "forget-idempotency";
   readonly generation: number;
   /** Records that expire later are kept: another write may have taken the key meanwhile. */
-  readonly expiredAt: Version;
+  readonly age: LogAge;
   readonly records: readonly IdempotencyName[];
 }
 
@@ -80,14 +83,14 @@ export function encodeEntry(entry: EntryPayload): Buffer {
   const writer = new ByteWriter(estimate(entry)).byte(FORMAT);
   switch (entry.kind) {
     case "write":
-      writer.byte(WRITE).varint(entry.generation).counter(entry.maxVersion);
+      writer.byte(WRITE).varint(entry.generation).counter(entry.maxVersion).counter(entry.age);
       writer.varint(entry.rowsAdded).varint(entry.rowsRemoved);
       writer.list(entry.effects, writeEffect);
       writer.list(entry.idempotency, (to, stored) => writeName(to, stored).bytes(stored.record));
       writer.bytes(entry.retries);
       break;
     case "forget-idempotency":
-      writer.byte(FORGET_IDEMPOTENCY).varint(entry.generation).counter(entry.expiredAt);
+      writer.byte(FORGET_IDEMPOTENCY).varint(entry.generation).counter(entry.age);
       writer.list(entry.records, writeName);
       break;
     case "drop-tablet":
@@ -119,13 +122,8 @@ function readEntry(reader: ByteReader): EntryPayload {
     case WRITE:
       return readWriteEntry(reader, generation);
     case FORGET_IDEMPOTENCY: {
-      const expiredAt = reader.counter() as Version;
-      return {
-        kind: "forget-idempotency",
-        generation,
-        expiredAt,
-        records: reader.list(2, readName),
-      };
+      const age = reader.counter() as LogAge;
+      return { kind: "forget-idempotency", generation, age, records: reader.list(2, readName) };
     }
     case DROP_TABLET:
       return { kind: "drop-tablet", generation };
@@ -141,6 +139,7 @@ function readWriteEntry(reader: ByteReader, generation: number): WriteEntry {
     kind: "write",
     generation,
     maxVersion: reader.counter() as Version,
+    age: reader.counter() as LogAge,
     rowsAdded: reader.varint(),
     rowsRemoved: reader.varint(),
     effects: reader.list(2, readEffect),

@@ -12,6 +12,7 @@ import type { Group } from "@stele/shared/replication/group.ts";
 import { ProposalTracker } from "@stele/shared/replication/proposal-tracker.ts";
 import { EntryBatch, type LoggedWrite } from "./entry-batch.ts";
 import type { EntryFate } from "./entry-payload.ts";
+import type { LeaderAge } from "./log-age.ts";
 
 /** How soon a refused proposal is tried again if nothing else happens. */
 const PROPOSE_AGAIN_MS = 20;
@@ -20,6 +21,7 @@ export interface EntryQueueParts {
   readonly group: Group;
   readonly term: Term;
   readonly clock: Clock;
+  readonly age: LeaderAge;
   readonly applied: (batch: EntryBatch) => void;
   readonly lost: (batch: EntryBatch) => void;
 }
@@ -41,7 +43,7 @@ export class EntryQueue {
   add(write: LoggedWrite, generation: number): EntryBatch {
     let batch = this.#forming.at(-1);
     if (batch === undefined || !batch.hasRoomFor(write)) {
-      batch = new EntryBatch(generation, write.version);
+      batch = new EntryBatch(generation, this.#parts.age.now(), write.version);
       this.#forming.push(batch);
     }
     batch.add(write);
@@ -49,13 +51,13 @@ export class EntryQueue {
     return batch;
   }
 
-  /** An entry that only moves log time and tells which retry numbers are done with. */
+  /** An entry that only moves log age and tells which retry numbers are done with. */
   addEmpty(
     generation: number,
     version: Version,
     doneBelow: ReadonlyMap<bigint, number>,
   ): EntryBatch {
-    const batch = new EntryBatch(generation, version, doneBelow);
+    const batch = new EntryBatch(generation, this.#parts.age.now(), version, doneBelow);
     this.#forming.push(batch);
     this.#askPropose();
     return batch;

@@ -9,6 +9,7 @@ import type { StoredRow } from "../storage/stored-row.ts";
 import { decodeEntry, encodeEntry } from "./entry-payload.ts";
 import { applyEffect } from "./testing/apply-effect.ts";
 import { evaluateWrite } from "./evaluate-write.ts";
+import { logAge } from "./log-age.ts";
 import { NaiveRow, inRowOrder, naiveCells, naiveComputed } from "../testing/naive-row.ts";
 
 /** Numbers against the order of the names, so that mixing the two orders up is seen. */
@@ -94,6 +95,7 @@ function applied(
       kind: "write",
       generation: 1,
       maxVersion: 1 as Version,
+      age: logAge(1),
       rowsAdded: 0,
       rowsRemoved: 0,
       effects: [effect],

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { Version } from "@stele/shared/ids.ts";
-import { bytes, key, version, writeResult } from "@stele/shared/wire/testing/row-arbitraries.ts";
+import { bytes, key, writeResult } from "@stele/shared/wire/testing/row-arbitraries.ts";
 import { CorruptRecordError } from "../storage/corrupt-record-error.ts";
 import {
   decodeIdempotencyRecord,
@@ -9,11 +9,12 @@ import {
   lookUpIdempotency,
 } from "./idempotency.ts";
 import type { IdempotencyRecord } from "./idempotency.ts";
+import { logAge } from "./log-age.ts";
 
 const ROW = Buffer.from("alice");
 const RECORD: IdempotencyRecord = {
   fingerprint: Buffer.from("digest"),
-  expiry: 1000 as Version,
+  expiry: logAge(1000),
   result: {
     version: 5 as Version,
     createdRow: true,
@@ -24,11 +25,10 @@ const RECORD: IdempotencyRecord = {
   },
 };
 const GIVEN = { key: "once", fingerprint: Buffer.from("digest") };
-const now = (value: number) => value as Version;
 
 describe("idempotency", () => {
   test("a retry of the same request gets the stored result, marked as replayed", () => {
-    expect(lookUpIdempotency(RECORD, GIVEN, now(999))).toEqual({
+    expect(lookUpIdempotency(RECORD, GIVEN, logAge(999))).toEqual({
       kind: "replay",
       result: { ...RECORD.result, replayed: true },
     });
@@ -36,22 +36,22 @@ describe("idempotency", () => {
 
   test("another request under the same key is IDEMPOTENCY_MISMATCH and has no effect", () => {
     const other = { ...GIVEN, fingerprint: Buffer.from("another") };
-    expect(lookUpIdempotency(RECORD, other, now(999))).toMatchObject({
+    expect(lookUpIdempotency(RECORD, other, logAge(999))).toMatchObject({
       kind: "mismatch",
       error: { code: "IDEMPOTENCY_MISMATCH", applied: "no" },
     });
   });
 
   test("an unknown key and an expired one are new requests, also another request's", () => {
-    expect(lookUpIdempotency(null, GIVEN, now(1))).toEqual({ kind: "new" });
-    expect(lookUpIdempotency(RECORD, GIVEN, now(1000))).toEqual({ kind: "new" });
+    expect(lookUpIdempotency(null, GIVEN, logAge(1))).toEqual({ kind: "new" });
+    expect(lookUpIdempotency(RECORD, GIVEN, logAge(1000))).toEqual({ kind: "new" });
     const other = { ...GIVEN, fingerprint: Buffer.of() };
-    expect(lookUpIdempotency(RECORD, other, now(1000))).toEqual({ kind: "new" });
+    expect(lookUpIdempotency(RECORD, other, logAge(1000))).toEqual({ kind: "new" });
   });
 
   const record: fc.Arbitrary<IdempotencyRecord> = fc.record({
     fingerprint: bytes,
-    expiry: version,
+    expiry: fc.maxSafeNat().map(logAge),
     result: writeResult.map((result) => ({ ...result, replayed: false })),
   });
 

@@ -7,23 +7,23 @@
  *
  * I1. Looked up under the row's latch, before conditions are judged.
  * I2. Only writes that changed something are stored: all others may simply be evaluated again.
- * I3. Time is log time, the tablet's versions: no replica's own clock decides what is kept.
+ * I3. Time is log age: neither a replica's own clock nor versions decide what is kept.
  */
 import { crc32 } from "node:zlib";
 import { ByteReader } from "@stele/shared/bytes/byte-reader.ts";
 import { ByteWriter } from "@stele/shared/bytes/byte-writer.ts";
 import type { DatabaseErrorBody } from "@stele/shared/errors.ts";
-import type { Version } from "@stele/shared/ids.ts";
 import type { IdempotencyKey, WriteResult } from "@stele/shared/row-operations.ts";
 import { readResult, writeResult } from "@stele/shared/wire/write-result-codec.ts";
 import { CorruptRecordError } from "../storage/corrupt-record-error.ts";
 import { uncorrupted } from "../storage/row-record.ts";
+import type { LogAge } from "./log-age.ts";
 
 export interface IdempotencyRecord {
   /** Digest of the request that was answered. */
   readonly fingerprint: Buffer;
-  /** From this version on the key is free again. */
-  readonly expiry: Version;
+  /** From this age on the key is free again. */
+  readonly expiry: LogAge;
   readonly result: WriteResult;
 }
 
@@ -38,12 +38,12 @@ const CRC_BYTES = 4;
 
 /**
  * @param stored the record beside the row, or null
- * @param now the version that a write evaluated now would get
+ * @param now as the leader counts it
  */
 export function lookUpIdempotency(
   stored: IdempotencyRecord | null,
   given: IdempotencyKey,
-  now: Version,
+  now: LogAge,
 ): IdempotencyLookup {
   if (stored === null || stored.expiry <= now) return { kind: "new" };
   if (stored.fingerprint.equals(given.fingerprint)) {
@@ -86,7 +86,7 @@ export function decodeIdempotencyRecord(
     const reader = new ByteReader(bytes, CRC_BYTES);
     const format = reader.byte();
     if (format !== FORMAT) reader.fail(`unknown format ${format} of an idempotency record`);
-    const expiry = reader.counter() as Version;
+    const expiry = reader.counter() as LogAge;
     const fingerprint = reader.bytes();
     const result = readResult(reader);
     reader.end();

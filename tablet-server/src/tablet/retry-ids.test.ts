@@ -4,7 +4,8 @@ import { MalformedFrameError } from "@stele/shared/bytes/malformed-frame-error.t
 import type { LogIndex, Version } from "@stele/shared/ids.ts";
 import type { WriteResult } from "@stele/shared/row-operations.ts";
 import { writeResult } from "@stele/shared/wire/testing/row-arbitraries.ts";
-import { RETRY_TTL_MICROS, RetryTable } from "./retry-ids.ts";
+import { logAge } from "./log-age.ts";
+import { RETRY_TTL_MS, RetryTable } from "./retry-ids.ts";
 import { decodeRetryRecord, encodeRetryRecord } from "./retry-record.ts";
 import type { SequenceResults, RetryRecord } from "./retry-record.ts";
 
@@ -22,9 +23,9 @@ function resultOf(version: number): WriteResult {
   };
 }
 
-function recordOf(version: number, doneBelow: number, ...seqs: number[]): RetryRecord {
+function recordOf(age: number, doneBelow: number, ...seqs: number[]): RetryRecord {
   const results = seqs.map((seq) => ({ seq, result: resultOf(seq) }));
-  return { version: version as Version, sequences: [{ sequenceId: SEQUENCE, doneBelow, results }] };
+  return { age: logAge(age), sequences: [{ sequenceId: SEQUENCE, doneBelow, results }] };
 }
 
 describe("retry table", () => {
@@ -54,12 +55,12 @@ describe("retry table", () => {
     expect(table.lookUp(SEQUENCE, 4)).toEqual({ kind: "abandoned" });
   });
 
-  test("results of a front-end that fell silent expire by log time", () => {
+  test("results of a front-end that fell silent expire by log age", () => {
     const table = new RetryTable();
     table.apply(at(1), recordOf(1000, 0, 1));
-    const other = { version: (999 + RETRY_TTL_MICROS) as Version, sequences: [] };
+    const other = { age: logAge(999 + RETRY_TTL_MS), sequences: [] };
     expect(table.apply(at(2), other)).toEqual({ keep: false, forgotten: [] });
-    const later = { version: (1000 + RETRY_TTL_MICROS) as Version, sequences: [] };
+    const later = { age: logAge(1000 + RETRY_TTL_MS), sequences: [] };
     expect(table.apply(at(3), later)).toEqual({ keep: false, forgotten: [1] });
     expect(table.lookUp(SEQUENCE, 1)).toEqual({ kind: "new" });
     expect(RetryTable.restore(table.encodeSequences(), []).lookUp(SEQUENCE, 0)).toEqual({
@@ -77,7 +78,7 @@ describe("retry table", () => {
       expect(table.isFull).toBe(false);
       const results = [{ seq, result: { ...resultOf(1), computed } }];
       const sequences = [{ sequenceId: SEQUENCE, doneBelow: 0, results }];
-      table.apply(at(seq + 1), { version: 1 as Version, sequences });
+      table.apply(at(seq + 1), { age: logAge(1), sequences });
     }
     expect(table.isFull).toBe(true);
     table.apply(at(9), recordOf(1, 4));
@@ -93,7 +94,7 @@ describe("retry table", () => {
       doneBelow: 0,
       results: [{ seq: 1, result: { ...resultOf(1), computed } }],
     };
-    const bytes = encodeRetryRecord({ version: 1 as Version, sequences: [sequence] });
+    const bytes = encodeRetryRecord({ age: logAge(1), sequences: [sequence] });
     const table = new RetryTable();
     table.apply(at(1), decodeRetryRecord(bytes));
     bytes.fill(0xee);
@@ -112,7 +113,7 @@ describe("retry table", () => {
         results: seqs.map((seq) => ({ seq, result: resultOf(seq) })),
       }));
     const step = fc.record({
-      pass: fc.constantFrom(1, 1000, RETRY_TTL_MICROS / 2, RETRY_TTL_MICROS),
+      pass: fc.constantFrom(1, 1000, RETRY_TTL_MS / 2, RETRY_TTL_MS),
       sequences: fc.uniqueArray(sequence, {
         selector: ({ sequenceId }) => sequenceId,
         maxLength: 3,
@@ -124,10 +125,10 @@ describe("retry table", () => {
         const steady = new RetryTable();
         let restarting = new RetryTable();
         const stored = new Map<LogIndex, Buffer>();
-        let version = 1;
+        let age = 1;
         for (const [index, { pass, sequences, restart }] of steps.entries()) {
-          version += pass;
-          const record: RetryRecord = { version: version as Version, sequences };
+          age += pass;
+          const record: RetryRecord = { age: logAge(age), sequences };
           const change = steady.apply(at(index), record);
           expect(restarting.apply(at(index), record)).toEqual(change);
           if (change.keep) stored.set(at(index), encodeRetryRecord(record));
@@ -150,7 +151,7 @@ describe("retry table", () => {
     parent.apply(at(1), recordOf(1, 0, 1, 4));
     parent.apply(at(2), recordOf(2, 2, 6));
     const child = new RetryTable();
-    child.apply(at(1), decodeRetryRecord(encodeRetryRecord(parent.toRecord(2 as Version))));
+    child.apply(at(1), decodeRetryRecord(encodeRetryRecord(parent.toRecord(logAge(2)))));
     for (let seq = 0; seq < 8; seq++) {
       expect(child.lookUp(SEQUENCE, seq)).toEqual(parent.lookUp(SEQUENCE, seq));
     }
@@ -159,7 +160,7 @@ describe("retry table", () => {
 
 describe("retry record", () => {
   const record: fc.Arbitrary<RetryRecord> = fc.record({
-    version: fc.maxSafeNat() as fc.Arbitrary<Version>,
+    age: fc.maxSafeNat().map(logAge),
     sequences: fc.array(
       fc.record({
         sequenceId: fc.bigInt({ min: 0n, max: SEQUENCE }),

@@ -4,20 +4,21 @@
  *
  * T1. A function of the applied entries alone: every replica, and every replay, has the same table and
  *     stores the same records. `encodeSequences` and the stored records rebuild it.
- * T2. A result is forgotten when its front-end is done with it (`doneBelow`), or when log time has passed
- *     it by `RETRY_TTL_MICROS`: front-ends retry for a minute at most, dead ones not at all.
+ * T2. A result is forgotten when its front-end is done with it (`doneBelow`), or when log age has passed
+ *     it by `RETRY_TTL_MS`: front-ends retry for a minute at most, dead ones not at all.
  * T3. Lookups belong under the row's latch and after the leader's first entry is applied; what is proposed
  *     and not applied is not in here.
  */
 import { assert } from "@stele/shared/assert.ts";
 import { ByteReader } from "@stele/shared/bytes/byte-reader.ts";
 import { ByteWriter } from "@stele/shared/bytes/byte-writer.ts";
-import type { LogIndex, Version } from "@stele/shared/ids.ts";
+import type { LogIndex } from "@stele/shared/ids.ts";
 import type { WriteResult } from "@stele/shared/row-operations.ts";
+import type { LogAge } from "./log-age.ts";
 import { decodeRetryRecord } from "./retry-record.ts";
 import type { SequenceResults, RetryRecord } from "./retry-record.ts";
 
-export const RETRY_TTL_MICROS = 5 * 60 * 1_000_000;
+export const RETRY_TTL_MS = 5 * 60 * 1000;
 /**
  * A leader takes no new writes while the table is this large; results that are in flight still fit. A front-end that
  * writes has about its writes in flight in here, and up to one sequence's span of numbers (10 000) for every write of
@@ -49,14 +50,14 @@ interface KnownResult {
 
 interface Sequence {
   doneBelow: number;
-  /** Log time of the last entry that named the sequence. */
-  lastVersion: Version;
+  /** Log age of the last entry that named the sequence. */
+  lastAge: LogAge;
   readonly results: Map<number, KnownResult>;
 }
 
 /** One entry whose record is stored. */
 interface StoredEntry {
-  readonly version: Version;
+  readonly age: LogAge;
   readonly ids: readonly { readonly sequenceId: bigint; readonly seq: number }[];
   /** Results of it that are still known. */
   known: number;
@@ -109,31 +110,31 @@ export class RetryTable {
   apply(index: LogIndex, record: RetryRecord): RetryChange {
     const forgotten: LogIndex[] = [];
     for (const { sequenceId, doneBelow } of record.sequences) {
-      const sequence = this.#sequence(sequenceId, record.version);
+      const sequence = this.#sequence(sequenceId, record.age);
       this.#raiseDone(sequence, doneBelow, forgotten);
     }
     this.#remember(index, record, forgotten);
-    this.#expire(record.version, forgotten);
+    this.#expire(record.age, forgotten);
     return { keep: this.#entries.has(index), forgotten };
   }
 
   /** The part of the table that is not in the stored records; belongs into the machine's state. */
   encodeSequences(): Buffer {
     const writer = new ByteWriter(8 + this.#sequences.size * 24);
-    writer.list([...this.#sequences], (to, [sequenceId, { doneBelow, lastVersion }]) =>
-      to.u64(sequenceId).varint(doneBelow).counter(lastVersion),
+    writer.list([...this.#sequences], (to, [sequenceId, { doneBelow, lastAge }]) =>
+      to.u64(sequenceId).varint(doneBelow).counter(lastAge),
     );
     return writer.finish();
   }
 
   /** All results as one record, for the other part of a split. */
-  toRecord(version: Version): RetryRecord {
+  toRecord(age: LogAge): RetryRecord {
     const sequences: SequenceResults[] = [];
     for (const [sequenceId, { doneBelow, results }] of this.#sequences) {
       const known = [...results].map(([seq, { result }]) => ({ seq, result }));
       sequences.push({ sequenceId, doneBelow, results: known });
     }
-    return { version, sequences };
+    return { age, sequences };
   }
 
   #decodeSequences(bytes: Buffer): void {
@@ -141,21 +142,21 @@ export class RetryTable {
     const sequences = reader.list(17, (from) => ({
       sequenceId: from.u64(),
       doneBelow: from.varint(),
-      lastVersion: from.counter() as Version,
+      lastAge: from.counter() as LogAge,
     }));
     reader.end();
-    for (const { sequenceId, doneBelow, lastVersion } of sequences) {
-      this.#sequences.set(sequenceId, { doneBelow, lastVersion, results: new Map() });
+    for (const { sequenceId, doneBelow, lastAge } of sequences) {
+      this.#sequences.set(sequenceId, { doneBelow, lastAge, results: new Map() });
     }
   }
 
-  #sequence(sequenceId: bigint, version: Version): Sequence {
+  #sequence(sequenceId: bigint, age: LogAge): Sequence {
     let sequence = this.#sequences.get(sequenceId);
     if (sequence === undefined) {
-      sequence = { doneBelow: 0, lastVersion: version, results: new Map() };
+      sequence = { doneBelow: 0, lastAge: age, results: new Map() };
       this.#sequences.set(sequenceId, sequence);
     }
-    if (version > sequence.lastVersion) sequence.lastVersion = version;
+    if (age > sequence.lastAge) sequence.lastAge = age;
     return sequence;
   }
 
@@ -164,7 +165,7 @@ export class RetryTable {
     assert(!this.#entries.has(index), () => `entry ${index} was taken in already`);
     const ids: { sequenceId: bigint; seq: number }[] = [];
     for (const { sequenceId, results } of record.sequences) {
-      const sequence = this.#sequence(sequenceId, record.version);
+      const sequence = this.#sequence(sequenceId, record.age);
       for (const { seq, result } of results) {
         if (seq < sequence.doneBelow || sequence.results.get(seq)?.index === index) continue;
         this.#forget(sequence, seq, forgotten);
@@ -177,7 +178,7 @@ export class RetryTable {
       }
     }
     if (ids.length === 0) return;
-    this.#entries.set(index, { version: record.version, ids, known: ids.length });
+    this.#entries.set(index, { age: record.age, ids, known: ids.length });
   }
 
   #raiseDone(sequence: Sequence, doneBelow: number, forgotten: LogIndex[]): void {
@@ -208,17 +209,17 @@ export class RetryTable {
     forgotten.push(known.index);
   }
 
-  #expire(now: Version, forgotten: LogIndex[]): void {
-    const limit = now - RETRY_TTL_MICROS;
-    for (const [index, { version, ids }] of this.#entries) {
-      if (version > limit) break;
+  #expire(now: LogAge, forgotten: LogIndex[]): void {
+    const limit = now - RETRY_TTL_MS;
+    for (const [index, { age, ids }] of this.#entries) {
+      if (age > limit) break;
       for (const { sequenceId, seq } of ids) {
         const sequence = this.#sequences.get(sequenceId);
         if (sequence?.results.get(seq)?.index === index) this.#forget(sequence, seq, forgotten);
       }
     }
     for (const [sequenceId, sequence] of this.#sequences) {
-      if (sequence.lastVersion <= limit && sequence.results.size === 0)
+      if (sequence.lastAge <= limit && sequence.results.size === 0)
         this.#sequences.delete(sequenceId);
     }
   }

@@ -3,7 +3,7 @@
  * front-ends are done with each sequence. The entry carries it as bytes, and the same bytes are stored as one record per
  * entry for as long as one of its results may be asked for.
  *
- *   record = u32 crc, u8 format, u64 version, sequence*
+ *   record = u32 crc, u8 format, u64 log age, sequence*
  *   sequence = u64 sequenceId, varint doneBelow, (varint seq, result)*
  *   crc    = CRC32 of everything behind it
  */
@@ -11,9 +11,9 @@ import { crc32 } from "node:zlib";
 import { ByteReader } from "@stele/shared/bytes/byte-reader.ts";
 import { ByteWriter } from "@stele/shared/bytes/byte-writer.ts";
 import { MalformedFrameError } from "@stele/shared/bytes/malformed-frame-error.ts";
-import type { Version } from "@stele/shared/ids.ts";
 import type { WriteResult } from "@stele/shared/row-operations.ts";
 import { readResult, writeResult } from "@stele/shared/wire/write-result-codec.ts";
+import type { LogAge } from "./log-age.ts";
 
 export interface RetryResult {
   readonly seq: number;
@@ -29,8 +29,8 @@ export interface SequenceResults {
 }
 
 export interface RetryRecord {
-  /** The entry's highest version: its log time. */
-  readonly version: Version;
+  /** The entry's. */
+  readonly age: LogAge;
   readonly sequences: readonly SequenceResults[];
 }
 
@@ -39,7 +39,7 @@ const CRC_BYTES = 4;
 
 export function encodeRetryRecord(record: RetryRecord): Buffer {
   const writer = new ByteWriter(512);
-  writer.u32(0).byte(FORMAT).counter(record.version).list(record.sequences, writeSequence);
+  writer.u32(0).byte(FORMAT).counter(record.age).list(record.sequences, writeSequence);
   const bytes = writer.finish();
   bytes.writeUInt32BE(crc32(bytes.subarray(CRC_BYTES)), 0);
   return bytes;
@@ -53,10 +53,10 @@ export function decodeRetryRecord(bytes: Buffer): RetryRecord {
   const reader = new ByteReader(bytes, CRC_BYTES);
   const format = reader.byte();
   if (format !== FORMAT) reader.fail(`unknown format ${format} of a retry record`);
-  const version = reader.counter() as Version;
+  const age = reader.counter() as LogAge;
   const sequences = reader.list(10, readSequence);
   reader.end();
-  return { version, sequences };
+  return { age, sequences };
 }
 
 function writeSequence(writer: ByteWriter, sequence: SequenceResults): void {

@@ -2,6 +2,7 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { MalformedFrameError } from "@stele/shared/bytes/malformed-frame-error.ts";
 import { spaceId, tableId, tabletId, type Version } from "@stele/shared/ids.ts";
+import { logAge } from "./log-age.ts";
 import { decodeTabletState, encodeTabletState, type TabletState } from "./tablet-state.ts";
 
 const counter = fc.maxSafeNat();
@@ -25,6 +26,7 @@ const state: fc.Arbitrary<TabletState> = fc.record({
   generation: counter,
   spans: fc.array(fc.record({ range, space: counter.map(spaceId) }), { maxLength: 4 }),
   maxVersion: counter as fc.Arbitrary<Version>,
+  age: counter.map(logAge),
   rows: counter,
   idempotencyBytes: counter,
   dropped: fc.boolean(),

@@ -3,7 +3,7 @@
  * themselves lie in the spaces that `spans` names. Stored on disk: a new layout is a new format byte.
  *
  * Z1. `spans` tile `range`, in key order, each part in one space.
- * Z2. `maxVersion` is at least the version of every row and every entry applied.
+ * Z2. `maxVersion` is at least the version of every row and every entry applied, and `age` the age of every entry.
  * Z3. A function of the applied entries and of the replica's own spaces alone.
  */
 import { assert } from "@stele/shared/assert.ts";
@@ -25,6 +25,7 @@ import {
   writeRange,
   writeSchema,
 } from "@stele/shared/wire/descriptor-codec.ts";
+import { logAge, type LogAge } from "./log-age.ts";
 
 /** A part of the tablet's range and the space that holds its rows. */
 export interface Span {
@@ -39,6 +40,7 @@ export interface TabletState {
   readonly generation: number;
   readonly spans: readonly Span[];
   readonly maxVersion: Version;
+  readonly age: LogAge;
   /** Rows, as counted by the entries applied. */
   readonly rows: number;
   /** Bytes of stored idempotency records. */
@@ -55,7 +57,8 @@ export function encodeTabletState(state: TabletState): Buffer {
   const writer = new ByteWriter(256).byte(FORMAT).varint(state.tabletId);
   writeRange(writeSchema(writer, state.schema), state.range).varint(state.generation);
   writer.list(state.spans, (to, { range, space }) => writeRange(to, range).varint(space));
-  writer.counter(state.maxVersion).counter(state.rows).counter(state.idempotencyBytes);
+  writer.counter(state.maxVersion).counter(state.age);
+  writer.counter(state.rows).counter(state.idempotencyBytes);
   writer.flag(state.dropped).flag(state.retrySequences !== null);
   if (state.retrySequences !== null) writer.bytes(state.retrySequences);
   return writer.finish();
@@ -73,6 +76,7 @@ export function decodeTabletState(bytes: Buffer): TabletState {
     generation: reader.varint(),
     spans: reader.list(3, (from) => ({ range: readRange(from), space: spaceId(from.varint()) })),
     maxVersion: version(reader.counter()),
+    age: logAge(reader.counter()),
     rows: reader.counter(),
     idempotencyBytes: reader.counter(),
     dropped: reader.flag(),
@@ -98,6 +102,7 @@ export function newTabletState(begin: {
     generation,
     spans: [{ range, space }],
     maxVersion: version(0),
+    age: logAge(0),
     rows: 0,
     idempotencyBytes: 0,
     dropped: false,

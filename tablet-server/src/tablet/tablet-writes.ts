@@ -26,6 +26,7 @@ import type { EntryBatch } from "./entry-batch.ts";
 import type { EntryFate } from "./entry-payload.ts";
 import { EntryQueue } from "./entry-queue.ts";
 import type { IdempotencyRecord } from "./idempotency.ts";
+import { LeaderAge, type LogAge } from "./log-age.ts";
 import { ReadConfirmation } from "./read-confirmation.ts";
 import type { RetryLookup, RetryTable } from "./retry-ids.ts";
 import { RowLanes, type RowLane } from "./row-lane.ts";
@@ -75,6 +76,7 @@ export class TabletWrites {
   readonly #entries: EntryQueue;
   readonly #reads: ReadConfirmation;
   readonly #budget: TurnBudget;
+  readonly #age: LeaderAge;
   /** Lanes with something to evaluate, in the order in which they get to it. */
   #ready: RowLane[] = [];
   /** The highest version given out. */
@@ -86,6 +88,7 @@ export class TabletWrites {
   constructor(parts: TabletWritesParts) {
     this.#parts = parts;
     const { clock, group, term } = parts;
+    this.#age = new LeaderAge(clock, parts.state().age);
     this.#highest = parts.state().maxVersion;
     this.#generation = parts.state().generation;
     this.#reads = new ReadConfirmation(group);
@@ -94,9 +97,15 @@ export class TabletWrites {
       group,
       term,
       clock,
+      age: this.#age,
       applied: (batch) => this.#entryApplied(batch),
       lost: (batch) => this.#entryLost(batch),
     });
+  }
+
+  /** The log age of now. */
+  get age(): LogAge {
+    return this.#age.now();
   }
 
   /** Writes taken and not answered, repeats included. */
@@ -249,9 +258,11 @@ export class TabletWrites {
     const { clock, idempotencyTtlMs, state } = this.#parts;
     const { seq, write } = pending.numbered;
     const version = this.#nextVersion();
+    const nowMs = clock.monotonicMs();
     const decision = decideWrite(pending, {
       state: state(),
-      nowMs: clock.monotonicMs(),
+      nowMs,
+      age: this.#age.at(nowMs),
       version,
       idempotencyTtlMs,
       retry: this.#retryOf(pending.sequenceId, seq),

@@ -12,7 +12,7 @@ import {
   type CheckpointStore,
 } from "@stele/shared/checkpoint-store/checkpoint-store.ts";
 import type { Clock } from "@stele/shared/clock.ts";
-import type { LogIndex, ServerId, TabletId, Term, Version } from "@stele/shared/ids.ts";
+import type { LogIndex, ServerId, TabletId, Term } from "@stele/shared/ids.ts";
 import type { GroupConfig } from "@stele/shared/raft/group-config.ts";
 import type { Group } from "@stele/shared/replication/group.ts";
 import {
@@ -210,14 +210,14 @@ export class Tablet implements StateMachine {
     return this.#commands.propose({ kind: "verify", generation, verifyId }, this.#term);
   }
 
-  /** Deletes those of the named idempotency records that have expired by log time `expiredAt`. */
-  forgetIdempotency(
-    records: readonly IdempotencyName[],
-    expiredAt: Version,
-  ): Promise<CommandOutcome> {
+  /** Deletes those of the named idempotency records that have expired; tells the log age in any case. */
+  forgetIdempotency(records: readonly IdempotencyName[]): Promise<CommandOutcome> {
     const { generation } = this.#state;
-    if (this.#term === null) return Promise.resolve({ kind: "not-leader" });
-    const entry = { kind: "forget-idempotency" as const, generation, expiredAt, records };
+    if (this.#term === null || this.#writes === null) {
+      return Promise.resolve({ kind: "not-leader" });
+    }
+    const { age } = this.#writes;
+    const entry = { kind: "forget-idempotency" as const, generation, age, records };
     return this.#commands.propose(entry, this.#term);
   }
 

@@ -35,6 +35,8 @@ const TTL_MS = 3_600_000;
 /** Timers run when the test lets time pass; `soon` is the event loop's own next turn. */
 export class ManualClock implements Clock {
   nowMs = 1000;
+  /** Of the wall clock, before the monotonic one. */
+  wallAheadMs = 0;
   #timers: { readonly atMs: number; readonly callback: () => void }[] = [];
 
   monotonicMs(): number {
@@ -42,7 +44,7 @@ export class ManualClock implements Clock {
   }
 
   wallMicros(): number {
-    return this.nowMs * 1000;
+    return (this.nowMs + this.wallAheadMs) * 1000;
   }
 
   after(delayMs: number, callback: () => void): CancelTimer {
@@ -167,8 +169,13 @@ export class LoneTablet {
     this.lead();
   }
 
-  /** The process starts anew with what is in the store, and leads the next term. */
-  restart(): void {
+  /**
+   * The process starts anew with what is in the store, and leads the next term.
+   *
+   * @param clock what the clocks of the machine show that it starts on
+   */
+  restart(clock: { readonly nowMs?: number; readonly wallAheadMs?: number } = {}): void {
+    Object.assign(this.clock, clock);
     this.group = new ScriptedGroup(this.#applied);
     [this.tablet, this.rows] = this.#made(this.tablet.encodeState());
     this.lead();
