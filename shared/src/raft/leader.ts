@@ -201,7 +201,7 @@ function hadActiveQuorum(state: RaftState, leadership: Leadership): boolean {
     state.config,
     (id) => id === state.self || leadership.mustFollower(id).recentlyActive,
   );
-  for (const follower of leadership.followers) follower.recentlyActive = false;
+  for (const follower of leadership.followers) follower.beginPeriod();
   return active;
 }
 

@@ -219,6 +219,23 @@ describe("a leader", () => {
     expect(readies.map((ready) => ready.roundAcked)).not.toContain(99);
   });
 
+  test("calls a follower silent after a whole period without an answer, not at each quorum check", () => {
+    const host = settledLeader();
+    const heard: boolean[] = [];
+    for (let tick = 1; tick <= 40; tick++) {
+      host.raft.tick();
+      if (tick % 3 === 0) accept(host, 3, 1);
+      if (tick % 3 === 0 && tick <= 20) accept(host, 2, 1);
+      host.settle();
+      const [two, three] = host.raft.status().progress;
+      expect(three?.isHeard).toBe(true);
+      heard.push(two?.isHeard ?? false);
+    }
+    expect(heard.lastIndexOf(true)).toBeGreaterThanOrEqual(20);
+    expect(heard.indexOf(false)).toBeGreaterThanOrEqual(20);
+    expect(heard.at(-1)).toBe(false);
+  });
+
   test("ignores replies from outside the config, whatever their term", () => {
     const host = settledLeader();
     accept(host, 9, 1);

@@ -32,6 +32,8 @@ export class Progress {
   ackedRound = 0;
   /** Whether it answered since the last quorum check. A new follower has the benefit of the doubt. */
   recentlyActive = true;
+  /** Whether it had, between the two quorum checks before. */
+  #wasActive = true;
   /** The highest commit index that an append told it. */
   toldCommit = 0;
   /** Send an append even if it is empty and the window is full: messages may have been lost. */
@@ -58,6 +60,17 @@ export class Progress {
   /** The next entry to send. */
   get next(): LogIndex {
     return logIndex(this.#next);
+  }
+
+  /** Whether it answered within the last period between two quorum checks, or the one that has begun. */
+  get isHeard(): boolean {
+    return this.recentlyActive || this.#wasActive;
+  }
+
+  /** A quorum check is over. */
+  beginPeriod(): void {
+    this.#wasActive = this.recentlyActive;
+    this.recentlyActive = false;
   }
 
   /** Nothing is to be sent before the follower answers, or before its snapshot has ended. */

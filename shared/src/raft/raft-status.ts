@@ -15,7 +15,10 @@ export interface FollowerStatus {
   readonly state: ProgressState["kind"];
   /** While in `snapshot`: what was compacted away when the need arose; else null. */
   readonly pendingSnapshot: LogIndex | null;
+  /** It answered since the last quorum check: what the next one will count. */
   readonly recentlyActive: boolean;
+  /** Or within the period before: a check that has just been does not make it silent. */
+  readonly isHeard: boolean;
 }
 
 export interface RaftStatus {
@@ -59,7 +62,7 @@ export function statusOf(state: RaftState, malformedMessages: number): RaftStatu
 }
 
 function followerStatus(follower: Progress): FollowerStatus {
-  const { id: replicaId, match, next, state, recentlyActive } = follower;
+  const { id: replicaId, match, next, state, recentlyActive, isHeard } = follower;
   const pendingSnapshot = state.kind === "snapshot" ? state.index : null;
-  return { replicaId, match, next, state: state.kind, pendingSnapshot, recentlyActive };
+  return { replicaId, match, next, state: state.kind, pendingSnapshot, recentlyActive, isHeard };
 }

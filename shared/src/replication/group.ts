@@ -21,6 +21,7 @@ export interface FollowerProgress {
   readonly member: Member;
   readonly match: LogIndex;
   readonly state: "probe" | "replicate" | "snapshot";
+  /** It answered within the last one to two election timeouts. */
   readonly recentlyActive: boolean;
 }
 

@@ -233,9 +233,9 @@ export class Replica implements Group {
       commit: status.commit,
       applied: this.#applied.index,
       lastIndex: status.lastIndex,
-      followers: status.progress.flatMap(({ replicaId, match, state, recentlyActive }) => {
+      followers: status.progress.flatMap(({ replicaId, match, state, isHeard }) => {
         const member = memberOf(config, replicaId);
-        return member === null ? [] : [{ member, match, state, recentlyActive }];
+        return member === null ? [] : [{ member, match, state, recentlyActive: isHeard }];
       }),
       awaitingSnapshot: this.#machine === null,
     };
