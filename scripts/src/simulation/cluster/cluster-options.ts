@@ -12,6 +12,8 @@ const HOUR_MS = 3_600_000;
 export interface ClusterOptions {
   readonly masters: number;
   readonly tabletServers: number;
+  /** Of each tablet. */
+  readonly replicas: 3 | 5;
   readonly frontends: number;
   readonly segmentBytes: number;
   readonly retainedLogBytes: number;
@@ -27,10 +29,13 @@ export interface ClusterOptions {
 }
 
 export function drawClusterOptions(random: Random): ClusterOptions {
-  const oneOf = (...values: readonly number[]): number => values[random.below(values.length)] ?? 0;
+  const oneOf = <Value>(...values: readonly [Value, ...Value[]]): Value =>
+    values[random.below(values.length)] ?? values[0];
+  const tabletServers = oneOf(3, 4, 4, 5, 6);
   return {
-    masters: oneOf(1, 3, 3, 3),
-    tabletServers: oneOf(3, 4, 4, 5),
+    masters: oneOf(1, 3, 3, 3, 3, 5),
+    tabletServers,
+    replicas: tabletServers >= 5 ? oneOf(3, 5) : 3,
     frontends: 2,
     segmentBytes: oneOf(8, 16, 32) * KIB,
     retainedLogBytes: oneOf(1, 2, 8, 16) * KIB,

@@ -27,6 +27,7 @@ export class SimulatedCluster implements ClusterUnderTest {
   readonly frontends: readonly SimulatedFrontend[];
   readonly #parts: ClusterParts;
   readonly #streams: RandomStreams;
+  readonly #replicas: 3 | 5;
   /** By name, of the master processes that run. */
   readonly #catalogs = new Map<string, CatalogReplica>();
   /** From then on no master makes up a cluster of its own. */
@@ -37,6 +38,7 @@ export class SimulatedCluster implements ClusterUnderTest {
     this.network = parts.network;
     this.#parts = parts;
     this.#streams = streams;
+    this.#replicas = options.replicas;
     const plans = serverPlans(options);
     const of = (plan: ServerPlan) => {
       const random = streams.of(plan.name);
@@ -88,6 +90,7 @@ export class SimulatedCluster implements ClusterUnderTest {
         const { rows, tables } = running.routing.operations;
         return { clock: running.clock, rows, tables };
       },
+      replicas: this.#replicas,
       chunkRows: 1 + this.#streams.of("chunks").below(30),
       unexpected: (error) => {
         const text = error instanceof Error ? error.stack : String(error);

@@ -190,22 +190,23 @@ export class SimulatedServer implements SimulatedProcess {
   }
 
   async #listen({ clock, net }: Incarnation, service: InternalService): Promise<Listening> {
-    const unexpected = (error: unknown, path: string): void => {
-      this.#parts.violations.add("process failed", `${this.name}: ${path}: ${textOf(error)}`);
-    };
+    const unexpected = (error: unknown, path: string): void => this.#judge(path, error);
     service.register(routesOn(net, { clock, unexpected }));
     return { close: () => Promise.resolve() };
   }
 
-  /** V1. */
   #failed(incarnation: Incarnation, reason: string, error: unknown): void {
     if (!this.#life.isNow(incarnation)) return;
     this.#parts.trace.note(this.name, `ends: ${reason}: ${textOf(error)}`);
-    if (error instanceof InvariantError || !(this.diskFault || this.tainted)) {
-      this.#parts.violations.add("process failed", `${this.name}: ${reason}: ${textOf(error)}`);
-    }
+    this.#judge(reason, error);
     this.crash("process");
     this.#parts.ended(this);
+  }
+
+  /** V1. */
+  #judge(where: string, error: unknown): void {
+    if (!(error instanceof InvariantError) && (this.diskFault || this.tainted)) return;
+    this.#parts.violations.add("process failed", `${this.name}: ${where}: ${textOf(error)}`);
   }
 }
 

@@ -34,7 +34,7 @@ export class BearableLoss {
     if (leader === null) return false;
     const { config, configIndex, commit, term } = leader.replica.raft;
     if (isJoint(config) || configIndex > commit) return false;
-    if (config.voters.length !== VOTERS || config.learners.length > 0) return false;
+    if (config.voters.length < VOTERS || config.learners.length > 0) return false;
     const knowsMore = this.#processes.some(({ host }) => {
       const replica = (host?.group(tabletId) ?? null) as Replica | null;
       return replica !== null && replica.raft.configIndex > configIndex;
