@@ -2,6 +2,9 @@
  * What becomes of one write when its turn on its row has come. Pure, but for what its context looks up.
  *
  * Order: what is known of its retry number, its deadline, its Idempotency-Key, then the write itself.
+ *
+ * O1. Writes of one row in one call take effect in their order, also when the call is sent again. One that changed
+ *     nothing left no trace; once a later one of its row did, it has had its turn and gets no other.
  */
 import type { Version } from "@stele/shared/ids.ts";
 import type { WriteOutcome, WriteResult } from "@stele/shared/row-operations.ts";
@@ -66,6 +69,9 @@ export function decideWrite(pending: PendingWrite, context: DecisionContext): Wr
     if (found.kind === "mismatch") {
       return { kind: "read", outcome: { kind: "failed", error: found.error } };
     }
+  }
+  if (pending.isOvertaken) return OVERTAKEN;
+  if (write.idempotency !== null) {
     if (state.idempotencyBytes >= MAX_IDEMPOTENCY_BYTES) return KEYS_FULL;
   }
   const evaluation = evaluateWrite(row, write, version, state.schema);
@@ -101,6 +107,21 @@ const GIVEN_UP: WriteDecision = {
       code: "UNAVAILABLE",
       detail: "The write was given up by its front-end.",
       applied: "unknown",
+    },
+  },
+};
+
+/** O1. */
+const OVERTAKEN: WriteDecision = {
+  kind: "settled",
+  outcome: {
+    kind: "failed",
+    error: {
+      code: "UNAVAILABLE",
+      detail:
+        "The write changed nothing before a later one of its row in the same call took its turn, and why was lost " +
+        "on the way.",
+      applied: "no",
     },
   },
 };

@@ -137,6 +137,37 @@ describe("a write sent again", () => {
     expect(told(await next)).toEqual([2]);
   });
 
+  test("is not evaluated behind a later write of its row in the same call", async () => {
+    lone = await LoneTablet.begin();
+    void lone.write(1, [put("a", "old")]);
+    await lone.run();
+    const create = rowWrite("a", [set("v", "new")], { conditions: { absent: true } });
+    const call = [create, rowWrite("a", [DELETE_ROW]), put("b")];
+    const first = lone.write(2, call);
+    await lone.propose();
+    // The connection of the first may break while the entry is on its way, or its reply be lost.
+    const meanwhile = lone.write(2, call);
+    await lone.commit();
+    const afterwards = lone.write(2, call);
+    await lone.run();
+    expect(told(await first)).toEqual(["ROW_EXISTS", "done", "done"]);
+    for (const again of [meanwhile, afterwards]) {
+      expect(told(await again)).toEqual(["UNAVAILABLE", "done", "done"]);
+      expect(outcomes(await again)[0]).toMatchObject({ error: { applied: "no" } });
+    }
+    expect(lone.tablet.state.rows).toBe(1);
+  });
+
+  test("that changed nothing is evaluated again when nothing behind it was taken", async () => {
+    lone = await LoneTablet.begin();
+    const call = [rowWrite("a", [DELETE_ROW]), rowWrite("a", [DELETE_ROW]), put("b")];
+    for (let attempt = 0; attempt < 2; attempt++) {
+      const reply = lone.write(1, call);
+      await lone.run();
+      expect(told(await reply)).toEqual(["done", "done", "done"]);
+    }
+  });
+
   test("late, when its front-end was done with it, does nothing", async () => {
     lone = await LoneTablet.begin();
     const other = lone.write(5, [put("b")], { doneBelow: 5 });

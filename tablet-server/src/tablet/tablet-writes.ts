@@ -7,8 +7,9 @@
  * W2. A write that changes something is answered when its entry is applied here. One that changes nothing is a read:
  *     it is answered when the entry it was read from is applied, or, if that is so already, once the leadership at
  *     the time of reading is certain.
- * W3. A write that is sent again under its retry number is never evaluated twice: it joins the one under way, or
- *     gets the stored result.
+ * W3. A write that is sent again under its retry number takes effect once: it joins the one under way, or gets the
+ *     stored result. One that changed nothing is evaluated again, unless a later write of its row in its call was
+ *     taken meanwhile (decide-write.ts, O1).
  * W4. Everything here belongs to one term; when the leadership ends, all that wait are told to ask the next leader.
  * W5. What waits is bounded in writes and in bytes; beyond it calls fail at once with THROTTLED.
  * W6. A turn of the event loop evaluates a bounded amount of work; the rest goes on in the next turn.
@@ -18,6 +19,7 @@ import type { Clock } from "@stele/shared/clock.ts";
 import type { DatabaseErrorBody } from "@stele/shared/errors.ts";
 import type { LogIndex, Term, Version } from "@stele/shared/ids.ts";
 import type { Group } from "@stele/shared/replication/group.ts";
+import { rowKeyText } from "@stele/shared/row-key.ts";
 import type { WriteOutcome } from "@stele/shared/row-operations.ts";
 import type { WriteCall } from "@stele/shared/wire/row-calls.ts";
 import type { StoredRow } from "../storage/stored-row.ts";
@@ -40,6 +42,7 @@ const MAX_WAITING_BYTES = 32 * 1024 * 1024;
 const THROTTLED_RETRY_MS = 100;
 /** A full retry table is asked to forget so often. */
 const FORGET_RETRIES_MS = 1000;
+const NONE: ReadonlySet<number> = new Set();
 /** Evaluating so many bytes of row and write costs about as much as evaluating at all. */
 const COST_BYTES = 8 * 1024;
 
@@ -129,8 +132,11 @@ export class TabletWrites {
       return;
     }
     const share = Math.ceil(bytes / call.writes.length);
+    const overtaken = this.#overtaken(call);
     call.writes.forEach((numbered, at) => {
-      const pending = this.#underWay.take(sequenceId, numbered, { progress, at }, share);
+      const isOvertaken = overtaken.has(at);
+      const size = { bytes: share, isOvertaken };
+      const pending = this.#underWay.take(sequenceId, numbered, { progress, at }, size);
       if (pending === null) return;
       const lane = this.#lanes.lane(numbered.write.key);
       lane.add(pending);
@@ -183,6 +189,20 @@ export class TabletWrites {
       applied: "no",
       retryAfterMs: THROTTLED_RETRY_MS,
     };
+  }
+
+  /** Places of writes that were not taken before, or left no trace, before one of the same row that was. */
+  #overtaken({ sequenceId, writes }: WriteCall): ReadonlySet<number> {
+    const known = writes.map(({ seq }) => writes.length > 1 && this.#isKnown(sequenceId, seq));
+    if (!known.includes(true)) return NONE;
+    const overtaken = new Set<number>();
+    const rows = new Set<string>();
+    for (let at = writes.length - 1; at >= 0; at--) {
+      const row = rowKeyText(must(writes[at], "a write of the call").write.key);
+      if (known[at] === true) rows.add(row);
+      else if (rows.has(row)) overtaken.add(at);
+    }
+    return overtaken;
   }
 
   #isKnown(sequenceId: bigint, seq: number): boolean {

@@ -84,4 +84,6 @@ export interface PendingWrite extends WritePlace {
   readonly repeats: (WritePlace & { readonly bytes: number })[];
   /** Its entry was proposed: nobody but the log can tell whether it takes effect. */
   isProposed: boolean;
+  /** A later write of its row, of the same call, was taken before it. */
+  readonly isOvertaken: boolean;
 }

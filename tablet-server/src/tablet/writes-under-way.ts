@@ -56,7 +56,7 @@ export class WritesUnderWay {
     sequenceId: bigint,
     numbered: NumberedWrite,
     place: WritePlace,
-    bytes: number,
+    { bytes, isOvertaken }: Pick<PendingWrite, "bytes" | "isOvertaken">,
   ): PendingWrite | null {
     this.#writes++;
     this.#bytes += bytes;
@@ -68,7 +68,8 @@ export class WritesUnderWay {
       if (known.isProposed) place.progress.mayTakeEffect();
       return null;
     }
-    const pending = { ...place, sequenceId, numbered, bytes, repeats: [], isProposed: false };
+    const fresh = { repeats: [], isProposed: false, isOvertaken };
+    const pending: PendingWrite = { ...place, sequenceId, numbered, bytes, ...fresh };
     sequence.set(numbered.seq, pending);
     return pending;
   }
