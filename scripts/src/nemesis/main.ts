@@ -3,6 +3,7 @@ import { randomInt } from "node:crypto";
 import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
+import { LaunchError } from "../launch/launch-error.ts";
 import { failureText, figuresText, nemesisCommand } from "./nemesis-command.ts";
 import type { NemesisOptions } from "./nemesis-command.ts";
 import { runNemesis } from "./nemesis-run.ts";
@@ -18,10 +19,9 @@ if (tabletServers < 3)
 if (clients < 1) command.error("error: --clients is at least 1");
 
 const seed = options.seed ?? randomInt(SEEDS);
-const directory =
-  options.directory === undefined
-    ? mkdtempSync(join(tmpdir(), `stele-nemesis-${seed}-`))
-    : resolve(options.directory);
+const directory = mkdtempSync(
+  join(resolve(options.directory ?? tmpdir()), `stele-nemesis-${seed}-`),
+);
 const stop = new AbortController();
 process.on("SIGINT", () => stop.abort());
 process.on("SIGTERM", () => stop.abort());
@@ -36,12 +36,19 @@ const report = await runNemesis({
   directory,
   tell: (line) => console.error(line),
   stop: stop.signal,
+}).catch((error: unknown) => {
+  if (!(error instanceof LaunchError)) throw error;
+  console.error(`nemesis: ${error.message}`);
+  process.exit(error.exitCode);
 });
 if (report.problems.length > 0) {
-  const kinds =
-    command.getOptionValueSource("only") === "default" ? "" : ` --only ${only.join(",")}`;
-  const again = `npm run nemesis -- --seed ${seed} --duration ${duration}ms${kinds}`;
-  console.error(failureText(report, { directory, again }));
+  const given = process.argv.slice(2);
+  const again = [
+    "npm run nemesis --",
+    ...given,
+    ...(options.seed === undefined ? ["--seed", seed] : []),
+  ];
+  console.error(failureText(report, { directory, again: again.join(" ") }));
 }
 console.log(figuresText(seed, report));
 process.exitCode = report.problems.length > 0 ? 1 : stop.signal.aborted ? INTERRUPTED : 0;

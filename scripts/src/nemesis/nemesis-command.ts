@@ -1,5 +1,5 @@
 /** `npm run nemesis`: its options, and what it says in the end. */
-import { Command, InvalidArgumentError } from "commander";
+import { Command, InvalidArgumentError, Option } from "commander";
 import { parseCount, parseDuration } from "../cli/option-values.ts";
 import { FAULT_KINDS } from "./faults/fault.ts";
 import type { FaultKind } from "./faults/fault.ts";
@@ -15,7 +15,7 @@ export interface NemesisOptions {
   readonly tabletServers: number;
   readonly frontends: number;
   readonly clients: number;
-  /** Absent: a new one among the system's temporary files. */
+  /** Holds the run's own; absent: that of the system's temporary files. */
   readonly directory?: string;
 }
 
@@ -28,21 +28,24 @@ export function nemesisCommand(): Command {
         "clients were told. Nothing found: exit code 0. Otherwise 1, and histories, faults and logs are kept.\n\n" +
         `Faults: ${FAULT_KINDS.join(", ")}.`,
     )
-    .option(
-      "--duration <duration>",
-      "how long faults strike, e.g. 30s, 10m",
-      parseDuration,
-      120_000,
+    .addOption(
+      new Option("--duration <duration>", "how long faults strike, e.g. 30s, 10m")
+        .argParser(parseDuration)
+        .default(120_000, "2m"),
     )
     .option("--seed <n>", "decides which faults strike (default: drawn)", parseCount)
-    .option("--only <faults>", "these alone, with commas between", parseKinds, [...FAULT_KINDS])
+    .addOption(
+      new Option("--only <faults>", "these alone, with commas between")
+        .argParser(parseKinds)
+        .default([...FAULT_KINDS], "all"),
+    )
     .option("--masters <n>", "1, 3 or 5", parseCount, 3)
     .option("--tablet-servers <n>", "at least 3", parseCount, 5)
     .option("--frontends <n>", "at least 1", parseCount, 2)
     .option("--clients <n>", "clients, each with one operation at a time", parseCount, 10)
-    .option("--directory <directory>", "where a failure is kept (default: a new one in /tmp)")
+    .option("--directory <directory>", "where a new one is made for what a failure leaves")
     .allowExcessArguments(false)
-    .showHelpAfterError();
+    .showHelpAfterError("(--help lists the options)");
 }
 
 function parseKinds(text: string): FaultKind[] {

@@ -32,7 +32,7 @@ export interface NemesisRequest {
   readonly seed: number;
   readonly kinds: readonly FaultKind[];
   readonly clients: number;
-  /** For what is kept; made if it is missing. */
+  /** The run's own: made if it is missing, removed if nothing is found wrong. */
   readonly directory: string;
   /** Progress, line by line. */
   readonly tell: (line: string) => void;

@@ -15,7 +15,7 @@ export const fullDisk: Nemesis = {
   damages: false,
   draw(random, { tabletServers }) {
     const victim = oneOf(random, tabletServers);
-    const limitBytes = between(random, 64 * 1024, 1024 * 1024);
+    const limitBytes = between(random, 16 * 1024, 256 * 1024);
     return {
       kind: "full-disk",
       text: `no file of ${victim} grows beyond ${limitBytes} bytes`,

@@ -1,0 +1,70 @@
+/** The options of `npm run nemesis`, and what it says. */
+import { expect, test } from "vitest";
+import { FAULT_KINDS } from "./faults/fault.ts";
+import { failureText, figuresText, nemesisCommand } from "./nemesis-command.ts";
+import type { NemesisReport } from "./nemesis-run.ts";
+
+function parsed(...args: string[]): unknown {
+  const command = nemesisCommand()
+    .exitOverride()
+    .configureOutput({ writeErr: () => {} });
+  return command.parse(args, { from: "user" }).opts();
+}
+
+const REPORT: NemesisReport = {
+  problems: [],
+  faults: new Map([
+    ["kill", 2],
+    ["one-way", 1],
+  ]),
+  marks: new Map([
+    ["write acknowledged", 70],
+    ["write unknown", 5],
+    ["read answered", 20],
+  ]),
+  operations: 100,
+  steps: 60,
+  tabletsCompared: 4,
+  tookMs: 12_345,
+};
+
+test("unless told, every fault strikes for two minutes", () => {
+  expect(parsed()).toEqual({
+    duration: 120_000,
+    only: FAULT_KINDS,
+    masters: 3,
+    tabletServers: 5,
+    frontends: 2,
+    clients: 10,
+  });
+});
+
+test("faults are named with commas between, and unknown ones are refused", () => {
+  expect(parsed("--only", "kill,one-way", "--seed", "7")).toMatchObject({
+    only: ["kill", "one-way"],
+    seed: 7,
+  });
+  expect(() => parsed("--only", "kill,")).toThrow("is none of kill, pause");
+  expect(() => parsed("--duration", "10")).toThrow("must be a duration");
+  expect(() => parsed("kill")).toThrow("too many arguments");
+});
+
+test("the figures are one line", () => {
+  expect(figuresText(7, REPORT)).toBe(
+    "seed 7; 12 s; 3 faults (kill 2, one-way 1); 100 operations (70 writes acknowledged, 5 unknown, " +
+      "20 reads); 4 tablets compared; nothing found wrong",
+  );
+});
+
+test("a failure says what is wrong, what is kept and how to run again", () => {
+  const problems = Array.from({ length: 12 }, (_, at) => {
+    return { checker: "linearizability", detail: `row ${at}` } as const;
+  });
+  const again = "npm run nemesis -- --seed 7";
+  const text = failureText({ ...REPORT, problems }, { directory: "/kept/here", again });
+  expect(text).toContain("FOUND WRONG: linearizability\nrow 0");
+  expect(text).toContain("and 2 more");
+  expect(text).toContain("Kept in /kept/here");
+  expect(text).toContain(again);
+  expect(figuresText(7, { ...REPORT, problems })).toContain("12 found wrong");
+});
