@@ -103,11 +103,11 @@ class NemesisRun {
     } finally {
       cluster.keepLogs(join(directory, "logs"));
       await cluster[Symbol.asyncDispose]();
+      keepHistories(directory, this.#workloads.histories);
     }
     this.#log.note("judging");
     this.#problems.push(...this.#workloads.problems());
     const histories = this.#workloads.histories;
-    keepHistories(directory, histories);
     return {
       problems: this.#problems,
       faults: this.#log.counts,
