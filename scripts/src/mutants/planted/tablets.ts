@@ -150,6 +150,19 @@ export const tabletMutants: readonly Mutant[] = [
     catchers: ["exactly once", "linearizability"],
   },
   {
+    name: "Log age follows the leader's wall clock",
+    number: null,
+    edits: [
+      {
+        file: `${SERVER}/tablet/log-age.ts`,
+        original: "return (this.#begin + Math.floor(monotonicMs - this.#beginMs)) as LogAge;",
+        replacement:
+          "return Math.max(this.#begin, Math.floor(this.#clock.wallMicros() / 1000)) as LogAge;",
+      },
+    ],
+    catchers: ["exactly once", "linearizability"],
+  },
+  {
     name: "A row that is replaced keeps a change of the same batch",
     number: null,
     edits: [

@@ -93,7 +93,8 @@ function configOf(name: string, masters: readonly string[], options: ClusterOpti
     writeBufferBytes: options.writeBufferBytes,
     storeCacheBytes: 0,
     rowCacheBytes: 0,
-    idempotencyTtlMs: 24 * HOUR_MS,
+    // Longer than any run, and much shorter than wall clocks leap.
+    idempotencyTtlMs: HOUR_MS / 12,
     serverSilentMs: options.serverSilentMs,
     serverGoneMs: options.serverGoneMs,
     expectTabletServers: options.tabletServers,
