@@ -37,6 +37,7 @@ const report = await runNemesis({
   tell: (line) => console.error(line),
   stop: stop.signal,
 }).catch((error: unknown) => {
+  if (stop.signal.aborted) process.exit(INTERRUPTED);
   if (!(error instanceof LaunchError)) throw error;
   console.error(`nemesis: ${error.message}`);
   process.exit(error.exitCode);
@@ -51,4 +52,4 @@ if (report.problems.length > 0) {
   console.error(failureText(report, { directory, again: again.join(" ") }));
 }
 console.log(figuresText(seed, report));
-process.exitCode = report.problems.length > 0 ? 1 : stop.signal.aborted ? INTERRUPTED : 0;
+process.exitCode = report.problems.length > 0 ? 1 : 0;

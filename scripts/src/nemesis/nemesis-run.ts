@@ -3,7 +3,8 @@
  * replica compared, everything read back and judged.
  *
  * R1. A run ends with its report, whatever happens to the cluster; what it started has ended, too.
- * R2. Histories, faults and logs are kept when something is found wrong, and only then.
+ * R2. Histories, faults and logs are kept when something is found wrong, or the run breaks off.
+ * R3. A run that is stopped ends its cluster and judges nothing; its process must end then, too.
  */
 import { mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
@@ -36,7 +37,7 @@ export interface NemesisRequest {
   readonly directory: string;
   /** Progress, line by line. */
   readonly tell: (line: string) => void;
-  /** Fires when the run is to end early. */
+  /** Fires when the run is to end at once: it rejects with the signal's reason. */
   readonly stop: AbortSignal;
 }
 
@@ -96,10 +97,15 @@ class NemesisRun {
   async run(): Promise<NemesisReport> {
     const startedMs = performance.now();
     const { sizes, directory, stop } = this.#request;
-    stop.addEventListener("abort", () => this.#over.abort(), { once: true });
     const cluster = await NemesisCluster.start(sizes);
+    const used = this.#use(cluster);
     try {
-      await this.#use(cluster);
+      await Promise.race([used, rejectionBy(stop)]);
+    } catch (error) {
+      // R3. What it goes on with finds no cluster any more.
+      this.#over.abort();
+      used.catch(() => {});
+      throw error;
     } finally {
       cluster.keepLogs(join(directory, "logs"));
       await cluster[Symbol.asyncDispose]();
@@ -220,4 +226,11 @@ class NemesisRun {
   #fork(name: string): Random {
     return new SeededRandom(crc32(`${this.#request.seed} ${name}`));
   }
+}
+
+function rejectionBy(signal: AbortSignal): Promise<never> {
+  return new Promise((_resolve, reject) => {
+    signal.addEventListener("abort", () => reject(signal.reason as Error), { once: true });
+    if (signal.aborted) reject(signal.reason as Error);
+  });
 }
