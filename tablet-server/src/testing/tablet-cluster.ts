@@ -40,6 +40,7 @@ export const SCHEMA: TableSchema = {
 };
 
 const IDEMPOTENCY_TTL_MS = 3_600_000;
+const HOUR_MICROS = 3_600_000_000;
 
 export interface ClusterFaults {
   /** Of a hundred messages, so many are lost. */
@@ -237,13 +238,15 @@ export class TabletCluster {
     this.clock.after(1 + this.#random.below(this.faults.delayMsMax), arrive);
   }
 
+  /** Each start finds a wall clock that may be hours off those of others, and off its own of before. */
   #clockOf(server: SimulatedTabletServer, incarnation: number): Clock {
+    const aheadMicros = this.#random.below(5) * HOUR_MICROS;
     const alive = (callback: () => void) => (): void => {
       if (server.incarnation === incarnation) callback();
     };
     return {
       monotonicMs: () => this.clock.monotonicMs(),
-      wallMicros: () => this.clock.wallMicros(),
+      wallMicros: () => this.clock.wallMicros() + aheadMicros,
       after: (delayMs, callback) => this.clock.after(delayMs, alive(callback)),
       soon: (callback) => this.clock.soon(alive(callback)),
     };
