@@ -111,7 +111,7 @@ export class Invariants {
     if (process.tainted) watched.disk.touched();
     watched.disk.recovered(host);
     for (const { tabletId, replicaId } of host.groups()) {
-      this.#groups.of(tabletId).votesOf(replicaId).restarted();
+      this.#groups.of(tabletId, replicaId).votesOf(replicaId).restarted();
     }
     this.#survey.all([watched]);
   }
@@ -164,14 +164,15 @@ export class Invariants {
       applies: (replica, after, commands) => this.#applies(replica, after, commands),
       applied: (machine, batch) => this.#applied(machine, batch),
       leadershipChanged: (replica, leadership) => this.#led(watched, replica, leadership),
-      configChanged: ({ tabletId }, config, configIndex) =>
-        this.#groups.of(tabletId).quorum.hasConfig(configIndex, config),
+      configChanged: ({ tabletId, replicaId }, config, configIndex) =>
+        this.#groups.of(tabletId, replicaId).quorum.hasConfig(configIndex, config),
     };
   }
 
   #applies(replica: Replica, after: LogIndex, commands: readonly CommittedCommand[]): void {
-    const { raft, replicaId } = replica;
-    const { history, quorum } = this.#groups.of(replica.tabletId);
+    const { raft, replicaId, tabletId } = replica;
+    const group = this.#groups.of(tabletId, replicaId);
+    const { history, quorum } = group;
     let applied = after;
     for (const command of commands) {
       const { index, term } = command;
@@ -181,6 +182,7 @@ export class Invariants {
       applied = index;
     }
     history.reached(applied, raft.term);
+    this.#groups.applied(tabletId, group);
   }
 
   #applied(machine: StateMachine, batch: AppliedBatch): void {
@@ -196,7 +198,7 @@ export class Invariants {
     }
     watched.leading.add(replica);
     this.#leases.leads(replica);
-    const { leaders, history } = this.#groups.of(replica.tabletId);
+    const { leaders, history } = this.#groups.of(replica.tabletId, replica.replicaId);
     if (!leaders.leads(replica.replicaId, leadership.term)) return;
     history.leads(replica.replicaId, leadership.term, replica.raft);
   }

@@ -47,6 +47,7 @@ export class StoreSurvey {
   /** Gives the number of rows that were read. */
   #read(surveyed: SurveyedStore): number {
     const { disk, store, factory } = surveyed;
+    if (store.isRotten) disk.touched();
     const tree = store.contents;
     const records = new StoredRecords(tree);
     let readAt = this.#readAt.get(surveyed);
@@ -61,7 +62,7 @@ export class StoreSurvey {
       const contents = contentsOf(tree, applied, factory);
       if (contents === null) continue;
       rows += contents.rows;
-      this.#groups.of(tablet).states.see(contents);
+      this.#groups.of(tablet, contents.replicaId).states.see(contents);
     }
     return rows;
   }

@@ -148,7 +148,7 @@ export class WatchedDisk {
   /** What a recovery found is durable from then on, confirmed before or not. */
   #takeRecovered(found: Replica): void {
     const { tabletId, replicaId, log, logState } = found;
-    const { quorum } = this.#groups.of(tabletId);
+    const { quorum } = this.#groups.of(tabletId, replicaId);
     const { truncated, hardState, config } = logState;
     const known = this.#find(tabletId, replicaId);
     const durable = known ?? this.#add(tabletId, replicaId, truncated);
@@ -171,7 +171,7 @@ export class WatchedDisk {
   #see({ record, payloads }: WrittenRecord): void {
     if (record.kind !== "entries") return;
     const { tabletId, replicaId, entries } = record;
-    const group = this.#groups.of(tabletId);
+    const group = this.#groups.of(tabletId, replicaId);
     const durable = this.replica(tabletId, replicaId);
     const where = (): string => `replica ${replicaId} writes it on ${this.#name}`;
     const first = entries[0]?.index ?? 0;
@@ -186,7 +186,11 @@ export class WatchedDisk {
 
   #take(segment: number, { record }: WrittenRecord): void {
     const { tabletId, replicaId } = record;
-    const { quorum, history } = this.#groups.of(tabletId);
+    if (record.kind === "replica-created") {
+      const { config } = decodeCreation(record.state);
+      if (config.config.voters.length > 0) this.#groups.founded(tabletId, config.config);
+    }
+    const { quorum, history } = this.#groups.of(tabletId, replicaId);
     const durable = this.replica(tabletId, replicaId);
     const facts = this.#freed.facts(segment, durable);
     switch (record.kind) {

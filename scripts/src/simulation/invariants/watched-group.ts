@@ -1,5 +1,6 @@
 /** All that is watched of one group, over all servers and all their restarts. */
 import { CATALOG_GROUP, type ReplicaId, type TabletId } from "@stele/shared/ids.ts";
+import type { GroupConfig } from "@stele/shared/raft/group-config.ts";
 import type { CheckerName, Violations } from "../violation.ts";
 import { AppliedHistory } from "./applied-history.ts";
 import { EntriesSeen } from "./entries-seen.ts";
@@ -14,6 +15,8 @@ export function nameOfGroup(tablet: TabletId): string {
 }
 
 export class WatchedGroup {
+  /** The replicas that it began with. */
+  readonly founders = new Set<ReplicaId>();
   readonly leaders: LeaderPerTerm;
   readonly entries: EntriesSeen;
   readonly history: AppliedHistory;
@@ -45,20 +48,57 @@ export class WatchedGroup {
   }
 }
 
+/**
+ * The groups of the cluster. A tablet whose first replicas could never come to be is founded anew, with other
+ * replicas (master/src/plan/place-anew.ts): then it is another group, and of the two only one may ever apply anything.
+ */
 export class WatchedGroups {
   readonly #violations: Violations;
-  readonly #groups = new Map<TabletId, WatchedGroup>();
+  /** By tablet, in the order of their founding. */
+  readonly #groups = new Map<TabletId, WatchedGroup[]>();
 
   constructor(violations: Violations) {
     this.#violations = violations;
   }
 
-  of(tablet: TabletId): WatchedGroup {
-    let group = this.#groups.get(tablet);
-    if (group === undefined) {
-      group = new WatchedGroup(tablet, this.#violations);
-      this.#groups.set(tablet, group);
-    }
+  /** The group that the replica was founded in; one that came later belongs to the last one. */
+  of(tablet: TabletId, replica: ReplicaId): WatchedGroup {
+    const groups = this.#groups.get(tablet);
+    const last = groups?.at(-1);
+    if (groups === undefined || last === undefined) return this.#found(tablet);
+    if (groups.length === 1) return last;
+    return groups.find(({ founders }) => founders.has(replica)) ?? last;
+  }
+
+  /** A replica begins with the first config of its group. */
+  founded(tablet: TabletId, { voters }: GroupConfig): void {
+    const ids = voters.map(({ replicaId }) => replicaId);
+    const groups = this.#groups.get(tablet) ?? [];
+    const known = groups.find(({ founders }) => {
+      return founders.size === 0 || ids.some((id) => founders.has(id));
+    });
+    const group = known ?? this.#found(tablet);
+    for (const id of ids) group.founders.add(id);
+  }
+
+  /** Some replica of the group applied a command. */
+  applied(tablet: TabletId, group: WatchedGroup): void {
+    if (group.history.highest === 0) return;
+    const groups = this.#groups.get(tablet) ?? [];
+    if (groups.length === 1) return;
+    const other = groups.find((each) => each !== group && each.history.highest > 0);
+    if (other === undefined) return;
+    const name = nameOfGroup(tablet);
+    const founders = [...other.founders].join(", ");
+    const detail = `${name}: it applies commands, as did the group that ${founders} founded`;
+    this.#violations.add("committed never changes", detail);
+  }
+
+  #found(tablet: TabletId): WatchedGroup {
+    const group = new WatchedGroup(tablet, this.#violations);
+    const groups = this.#groups.get(tablet);
+    if (groups === undefined) this.#groups.set(tablet, [group]);
+    else groups.push(group);
     return group;
   }
 }

@@ -36,7 +36,7 @@ export class WatchedTransport implements RaftTransport {
     const { kind, from, term } = message;
     // They speak of a term that nobody may ever campaign in.
     if (kind === "pre-vote" || kind === "pre-vote-reply") return;
-    const group = this.#parts.groups.of(tablet);
+    const group = this.#parts.groups.of(tablet, from);
     const votes = group.votesOf(from);
     const { vote } = this.#parts.disk.replica(tablet, from);
     votes.says(term, vote);
