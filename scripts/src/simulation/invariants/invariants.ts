@@ -10,6 +10,7 @@
  */
 import { CatalogMachine } from "@stele/master/catalog/catalog-machine.ts";
 import { must } from "@stele/shared/assert.ts";
+import type { Clock } from "@stele/shared/clock.ts";
 import type { LogIndex } from "@stele/shared/ids.ts";
 import type { HostParts } from "@stele/shared/replication/host-parts.ts";
 import type { ReplicaHost } from "@stele/shared/replication/replica-host.ts";
@@ -26,10 +27,13 @@ import { CatalogTiling } from "./catalog-tiling.ts";
 import { LeaseHolders } from "./lease-holders.ts";
 import { QueueLimits } from "./queue-limits.ts";
 import { StoreSurvey, type SurveyedStore } from "./store-survey.ts";
+import { StoredRecords } from "./stored-records.ts";
 import { WatchedDirectory } from "./watched-directory.ts";
 import { WatchedDisk } from "./watched-disk.ts";
 import { nameOfGroup, WatchedGroups } from "./watched-group.ts";
 import { WatchedMachines, type MachineObserver } from "./watched-machines.ts";
+import { WatchedReads } from "./watched-reads.ts";
+import { WatchedStore } from "./watched-store.ts";
 import { WatchedTransport } from "./watched-transport.ts";
 
 /** What is needed of a process. */
@@ -37,6 +41,8 @@ export type WatchedProcess = Pick<SimulatedProcess, "name" | "disks" | "host" | 
 
 /** One start of a server. */
 interface WatchedHost extends SurveyedStore {
+  readonly clock: Clock;
+  readonly leaseMs: number;
   readonly queues: QueueLimits;
   readonly leading: Set<Replica>;
   /** Null until it has recovered. */
@@ -75,6 +81,8 @@ export class Invariants {
       disk,
       store,
       factory: parts.factory,
+      clock: parts.clock,
+      leaseMs: parts.timing.leaseMs,
       queues: new QueueLimits(parts.limits, (detail) =>
         this.#violations.add("queues within limits", `${name}: ${detail}`),
       ),
@@ -82,19 +90,26 @@ export class Invariants {
       host: null,
     };
     this.#hosts.set(name, watched);
-    const { transport, commitLog } = parts;
+    const { transport, commitLog, clock, timing } = parts;
     return {
       ...parts,
+      store: new WatchedStore(parts.store, (keys) => this.#unplaced(watched, keys)),
       factory: new WatchedMachines(parts.factory, this.#observerOf(watched)),
       commitLog: {
         ...commitLog,
-        directory: new WatchedDirectory(commitLog.directory, disk, store),
+        directory: new WatchedDirectory(commitLog.directory, disk, {
+          store,
+          factory: parts.factory,
+        }),
       },
       transport: new WatchedTransport({
         transport,
+        clock,
+        leaseMs: timing.leaseMs,
         disk,
         groups: this.#groups,
         replica: (tablet) => (watched.host?.group(tablet) ?? null) as Replica | null,
+        elected: (replica) => this.#leases.elected(replica),
         unacknowledged: (tablet, detail) => {
           const what = `${nameOfGroup(tablet)}: ${detail}`;
           this.#violations.add("acknowledged means durable", what);
@@ -110,8 +125,10 @@ export class Invariants {
     watched.host = host;
     if (process.tainted) watched.disk.touched();
     watched.disk.recovered(host);
-    for (const { tabletId, replicaId } of host.groups()) {
+    for (const group of host.groups()) {
+      const { tabletId, replicaId } = group;
       this.#groups.of(tabletId, replicaId).votesOf(replicaId).restarted();
+      this.#look(group as Replica);
     }
     this.#survey.all([watched]);
   }
@@ -122,6 +139,7 @@ export class Invariants {
     if (watched === undefined) return;
     this.#hosts.delete(process.name);
     for (const replica of watched.leading) this.#leases.follows(replica);
+    for (const group of watched.host?.groups() ?? []) this.#look(group as Replica);
     if (process.tainted) watched.disk.touched();
     if (watched.host !== null) watched.disk.stopped(watched.host, watched.store);
   }
@@ -137,6 +155,7 @@ export class Invariants {
     const watched = this.#hosts.get(process.name);
     if (watched === undefined || watched.host === null) return;
     watched.queues.check(watched.host);
+    for (const replica of watched.leading) this.#checkLease(watched, replica);
     if (process.tainted) watched.disk.touched();
   }
 
@@ -164,15 +183,52 @@ export class Invariants {
       applies: (replica, after, commands) => this.#applies(replica, after, commands),
       applied: (machine, batch) => this.#applied(machine, batch),
       leadershipChanged: (replica, leadership) => this.#led(watched, replica, leadership),
-      configChanged: ({ tabletId, replicaId }, config, configIndex) =>
-        this.#groups.of(tabletId, replicaId).quorum.hasConfig(configIndex, config),
+      configChanged: ({ tabletId, replicaId, raft }, config, configIndex) => {
+        const { quorum, reigns } = this.#groups.of(tabletId, replicaId);
+        quorum.hasConfig(configIndex, config);
+        if (raft.role === "leader") reigns.find(raft.term)?.changes(config);
+      },
+      groupOf: (replica) =>
+        new WatchedReads(replica, this.#groups, ({ tabletId }, detail) => {
+          this.#violations.add("linearizability", `${nameOfGroup(tabletId)}: ${detail}`);
+        }),
     };
+  }
+
+  /** Its commit index may have moved, and nobody has heard of it yet. */
+  #look(replica: Replica): void {
+    this.#groups.of(replica.tabletId, replica.replicaId).commitments.look(replica);
+  }
+
+  #checkLease({ clock }: WatchedHost, replica: Replica): void {
+    if (!replica.holdsLease()) return;
+    const { tabletId, replicaId, raft } = replica;
+    const reign = this.#groups.of(tabletId, replicaId).reigns.find(raft.term);
+    const problem = reign?.problemOfLease(clock.monotonicMs()) ?? null;
+    if (problem === null) return;
+    const detail = `${nameOfGroup(tabletId)}: replica ${replicaId} ${problem}`;
+    this.#violations.add("one lease holder", detail);
+  }
+
+  /** Only what no replica has its data in may be written without an applied state: what a snapshot brings, garbage. */
+  #unplaced({ store, factory, disk }: WatchedHost, keys: readonly Buffer[]): void {
+    const records = new StoredRecords(store.contents);
+    for (const [tablet] of records.appliedStates()) {
+      const machineState = disk.readable(() => records.appliedState(tablet))?.machineState ?? null;
+      if (machineState === null) continue;
+      for (const { start, end } of factory.rangesOf(machineState)) {
+        if (!keys.some((key) => start.compare(key) <= 0 && key.compare(end) < 0)) continue;
+        const detail = `${nameOfGroup(tablet)}: data is written apart from its applied index`;
+        this.#violations.add("equal state at equal index", detail);
+      }
+    }
   }
 
   #applies(replica: Replica, after: LogIndex, commands: readonly CommittedCommand[]): void {
     const { raft, replicaId, tabletId } = replica;
     const group = this.#groups.of(tabletId, replicaId);
     const { history, quorum } = group;
+    group.commitments.look(replica);
     let applied = after;
     for (const command of commands) {
       const { index, term } = command;
@@ -198,8 +254,13 @@ export class Invariants {
     }
     watched.leading.add(replica);
     this.#leases.leads(replica);
-    const { leaders, history } = this.#groups.of(replica.tabletId, replica.replicaId);
-    if (!leaders.leads(replica.replicaId, leadership.term)) return;
-    history.leads(replica.replicaId, leadership.term, replica.raft);
+    const { raft, replicaId, tabletId } = replica;
+    const { term } = leadership;
+    const { leaders, history, elections, reigns } = this.#groups.of(tabletId, replicaId);
+    if (!leaders.leads(replicaId, term)) return;
+    // One that has others to lead was heard of before.
+    history.leads(replicaId, term, raft);
+    elections.leads(replicaId, term, raft.config);
+    reigns.begins(replicaId, term, watched.leaseMs, raft.config);
   }
 }

@@ -33,6 +33,15 @@ export class LeaseHolders {
     if (leading.size < 2) this.#contested.delete(leading);
   }
 
+  /** The replica won an election: whoever of the group holds a lease now must not. */
+  elected(group: Pick<Group, "tabletId" | "replicaId">): void {
+    for (const other of this.#leading.get(group.tabletId) ?? []) {
+      if (other.replicaId === group.replicaId || !other.holdsLease()) continue;
+      const detail = `replica ${group.replicaId} is elected while ${other.replicaId} holds a lease`;
+      this.#report(group.tabletId, detail);
+    }
+  }
+
   /** To be called after every event: a lease may end by time alone. */
   check(): void {
     if (this.#contested.size === 0) return;

@@ -1,6 +1,6 @@
 /**
- * Acknowledged means durable: when a command is applied for the first time anywhere, a quorum has had it on disk,
- * as an entry or as part of a state that took the place of its log.
+ * Acknowledged means durable: when a leader commits an entry, and when a command is applied for the first time
+ * anywhere, a quorum has had it on disk, as an entry or as part of a state that took the place of its log.
  *
  * Q1. "Has had": what a wiped disk once held counts, since nobody can tell when the entry was committed.
  * Q2. Which config committed an entry is not visible: the one in force at the entry, or any that came behind it.
@@ -8,9 +8,9 @@
 import type { LogIndex, ReplicaId, Term } from "@stele/shared/ids.ts";
 import { sameMembers } from "@stele/shared/raft/group-config.ts";
 import type { GroupConfig } from "@stele/shared/raft/group-config.ts";
-import { isQuorum } from "@stele/shared/raft/quorum.ts";
 import type { PlacedConfig } from "@stele/shared/replication/replica-records.ts";
 import type { EntriesSeen } from "./entries-seen.ts";
+import { isAgreed, votersText } from "./majorities.ts";
 import type { Report } from "./report.ts";
 
 export class QuorumDurability {
@@ -50,22 +50,34 @@ export class QuorumDurability {
 
   /** A command is applied for the first time. `inForce` at it, as far as the replica knows. */
   applied(index: LogIndex, term: Term, inForce: GroupConfig | null): void {
-    const durableOn = this.#entries.find(index, term)?.durableOn ?? [];
-    const has = (replica: ReplicaId): boolean =>
-      durableOn.includes(replica) || (this.#states.get(replica) ?? 0) >= index;
-    if (inForce !== null && isQuorum(inForce, has)) return;
+    const has = this.#holders(index, term);
+    if (inForce !== null && isAgreed(inForce, has)) return;
     const later = this.#configs.filter((placed) => inForce === null || placed.index > index);
-    if (later.some(({ config }) => config.voters.length > 0 && isQuorum(config, has))) return;
-    const voters = inForce === null ? "unknown" : describe(inForce);
+    if (later.some(({ config }) => isAgreed(config, has))) return;
+    const voters = inForce === null ? "unknown" : votersText(inForce);
     this.#report(
       `index ${index} of term ${term} is applied, but only replicas ` +
-        `[${durableOn.join(", ")}] have had it on disk; voters are ${voters}`,
+        `[${this.#durableOn(index, term)}] have had it on disk; voters are ${voters}`,
     );
   }
-}
 
-function describe({ voters, outgoing }: GroupConfig): string {
-  const ids = (list: GroupConfig["voters"]): string =>
-    list.map(({ replicaId }) => replicaId).join(", ");
-  return `[${ids(voters)}]${outgoing.length > 0 ? ` and [${ids(outgoing)}]` : ""}`;
+  /** A leader commits up to there, by one of the configs. */
+  committed(by: ReplicaId, index: LogIndex, term: Term, configs: readonly PlacedConfig[]): void {
+    const has = this.#holders(index, term);
+    if (configs.some(({ config }) => isAgreed(config, has))) return;
+    const voters = configs.map(({ config }) => votersText(config)).join(" or ");
+    this.#report(
+      `replica ${by} commits index ${index} of term ${term}, but only replicas ` +
+        `[${this.#durableOn(index, term)}] have had it on disk; voters are ${voters}`,
+    );
+  }
+
+  #holders(index: LogIndex, term: Term): (replica: ReplicaId) => boolean {
+    const durableOn = this.#entries.find(index, term)?.durableOn ?? [];
+    return (replica) => durableOn.includes(replica) || (this.#states.get(replica) ?? 0) >= index;
+  }
+
+  #durableOn(index: LogIndex, term: Term): string {
+    return (this.#entries.find(index, term)?.durableOn ?? []).join(", ");
+  }
 }

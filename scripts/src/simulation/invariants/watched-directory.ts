@@ -1,16 +1,15 @@
 /** The commit log's directory, watched: what is written, what is durable, and which segments go. */
-import type { MemoryStoreDisk } from "@stele/shared/checkpoint-store/testing/memory-checkpoint-store.ts";
 import type { LogDirectory } from "@stele/shared/commit-log/disk.ts";
 import { segmentOfName } from "@stele/shared/commit-log/log-format.ts";
-import type { WatchedDisk } from "./watched-disk.ts";
+import type { StoreBeside, WatchedDisk } from "./watched-disk.ts";
 import { writtenBatch } from "./written-batch.ts";
 
 export class WatchedDirectory implements LogDirectory {
   readonly #directory: LogDirectory;
   readonly #disk: WatchedDisk;
-  readonly #store: MemoryStoreDisk;
+  readonly #store: StoreBeside;
 
-  constructor(directory: LogDirectory, disk: WatchedDisk, store: MemoryStoreDisk) {
+  constructor(directory: LogDirectory, disk: WatchedDisk, store: StoreBeside) {
     this.#directory = directory;
     this.#disk = disk;
     this.#store = store;
@@ -36,7 +35,7 @@ export class WatchedDirectory implements LogDirectory {
     const batch = writtenBatch(name, bytes);
     const done = this.#directory.writeAndSync(name, offset, bytes);
     if (batch === null) return done;
-    this.#disk.writing(batch);
+    this.#disk.writing(batch, this.#store);
     // In front of whoever waits for this: nobody may act on it before it is noted.
     return done.then(() => this.#disk.wrote(batch));
   }
@@ -51,7 +50,7 @@ export class WatchedDirectory implements LogDirectory {
 
   remove(name: string): Promise<void> {
     const segment = segmentOfName(name);
-    if (segment !== null) this.#disk.freeing(segment, this.#store);
+    if (segment !== null) this.#disk.freeing(segment, this.#store.store);
     return this.#directory.remove(name);
   }
 

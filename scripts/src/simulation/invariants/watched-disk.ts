@@ -3,10 +3,15 @@
  * and compared with what every recovery finds.
  *
  * W1. What was durable is found again; a batch that was never confirmed may be found as well.
- * W2. A replica that a fault of the disk may have touched is looked at no more.
+ * W2. A replica that a fault of the disk may have touched is not compared with others any more, and may come back
+ *     as suspect, or not at all. If it comes back as if it were whole, it has to be.
+ * W3. What a snapshot brought is flushed before the log says that it is there.
+ * W4. A replica comes back with the configs that its log has, and never after its tombstone.
  */
 import { unreachable } from "@stele/shared/assert.ts";
 import type { MemoryStoreDisk } from "@stele/shared/checkpoint-store/testing/memory-checkpoint-store.ts";
+import type { OrderedTree } from "@stele/shared/checkpoint-store/testing/ordered-tree.ts";
+import type { LogRecord } from "@stele/shared/commit-log/records.ts";
 import type { ReplicaId, TabletId, Term } from "@stele/shared/ids.ts";
 import { decodeGroupConfig } from "@stele/shared/raft/group-config-codec.ts";
 import {
@@ -17,14 +22,24 @@ import {
 import type { ReplicaHost } from "@stele/shared/replication/replica-host.ts";
 import type { Replica } from "@stele/shared/replication/replica.ts";
 import { DamagedValueError } from "@stele/shared/replication/sealed-value.ts";
-import type { Violations } from "../violation.ts";
+import type { StateMachineFactory } from "@stele/shared/replication/state-machine.ts";
+import type { CheckerName, Violations } from "../violation.ts";
 import { DurableReplica } from "./durable-replica.ts";
 import { FreedSegments } from "./freed-segments.ts";
 import { StoredRecords } from "./stored-records.ts";
+import { problemOfConfigs, problemOfStateConfig } from "./placed-configs.ts";
 import { nameOfGroup, type WatchedGroups } from "./watched-group.ts";
 import type { WrittenBatch, WrittenRecord } from "./written-batch.ts";
 
 const ORIGIN = { index: 0, term: 0 } as LogPosition;
+
+type InstalledRecord = Extract<LogRecord, { kind: "snapshot-installed" }>;
+
+/** The store of the same server. */
+export interface StoreBeside {
+  readonly store: MemoryStoreDisk;
+  readonly factory: StateMachineFactory;
+}
 
 export class WatchedDisk {
   readonly #name: string;
@@ -60,8 +75,12 @@ export class WatchedDisk {
   }
 
   /** The batch is on its way to the disk. */
-  writing({ records }: WrittenBatch): void {
-    for (const written of records) if (written.record.kind === "entries") this.#see(written);
+  writing({ records }: WrittenBatch, beside: StoreBeside): void {
+    for (const written of records) {
+      const { record } = written;
+      if (record.kind === "entries") this.#see(written);
+      if (record.kind === "snapshot-installed") this.#checkStaged(record, beside);
+    }
   }
 
   /** The batch is durable. */
@@ -85,12 +104,16 @@ export class WatchedDisk {
         if (suspects.has(id)) durable.isSuspect = true;
         const found = host.group(tablet) as Replica | null;
         const problem = this.#problemOf(durable, found, suspects);
-        if (problem === null || this.#touched.has(id)) continue;
+        const isThere = found?.replicaId === id && !suspects.has(id);
+        if (problem === null || (this.#touched.has(id) && !isThere)) continue;
         const who = `${this.#name}, ${nameOfGroup(tablet)}, replica ${id}`;
         this.#violations.add("recovery", `${who}: ${problem}`);
       }
     }
-    for (const group of host.groups()) this.#takeRecovered(group as Replica);
+    for (const group of host.groups()) {
+      this.#checkConfigs(group as Replica);
+      this.#takeRecovered(group as Replica);
+    }
   }
 
   /** The process is gone; what it found damaged stays so, also what it was about to destroy. */
@@ -145,6 +168,38 @@ export class WatchedDisk {
     return null;
   }
 
+  /** W3. */
+  #checkStaged(record: InstalledRecord, { store, factory }: StoreBeside): void {
+    const { machineState } = decodeInstallation(record.state);
+    const rows = (tree: OrderedTree): Map<string, Buffer> => {
+      const found = new Map<string, Buffer>();
+      for (const range of factory.rangesOf(machineState)) {
+        tree.scan({ ...range, reverse: false }, (key, value) => {
+          found.set(key.toString("hex"), value);
+          return true;
+        });
+      }
+      return found;
+    };
+    const flushed = rows(store.flushed);
+    for (const [key, value] of rows(store.contents)) {
+      if (flushed.get(key)?.equals(value) === true || store.isRotten) continue;
+      const who = `${this.#name}, ${nameOfGroup(record.tabletId)}, replica ${record.replicaId}`;
+      const detail = `takes in a snapshot at ${record.index} whose data is not flushed`;
+      this.#violations.add("acknowledged means durable", `${who} ${detail}`);
+      return;
+    }
+  }
+
+  /** W4. */
+  #checkConfigs({ tabletId, replicaId, raft }: Replica): void {
+    const { entries } = this.#groups.of(tabletId, replicaId);
+    const problem = problemOfConfigs(raft.configHistory(), entries, (index) => raft.termOf(index));
+    if (problem === null) return;
+    const who = `${this.#name}, ${nameOfGroup(tabletId)}, replica ${replicaId}`;
+    this.#violations.add("recovery", `${who}: ${problem}`);
+  }
+
   /** What a recovery found is durable from then on, confirmed before or not. */
   #takeRecovered(found: Replica): void {
     const { tabletId, replicaId, log, logState } = found;
@@ -190,8 +245,12 @@ export class WatchedDisk {
       const { config } = decodeCreation(record.state);
       if (config.config.voters.length > 0) this.#groups.founded(tabletId, config.config);
     }
-    const { quorum, history } = this.#groups.of(tabletId, replicaId);
+    const { quorum, history, commitments, entries } = this.#groups.of(tabletId, replicaId);
     const durable = this.replica(tabletId, replicaId);
+    const report = (checker: CheckerName, detail: string): void => {
+      const who = `${this.#name}, ${nameOfGroup(tabletId)}, replica ${replicaId}`;
+      this.#violations.add(checker, `${who}: ${detail}`);
+    };
     const facts = this.#freed.facts(segment, durable);
     switch (record.kind) {
       case "entries": {
@@ -209,7 +268,9 @@ export class WatchedDisk {
         return;
       case "replica-created": {
         const { start, config } = decodeCreation(record.state);
+        if (durable.buriedIn !== null) report("recovery", "it is created behind its tombstone");
         durable.hasState(start);
+        commitments.beginsAt(start.index);
         durable.hasVote({ term: start.term, vote: null }, segment);
         quorum.hasState(replicaId, start.index);
         quorum.hasConfig(config.index, config.config);
@@ -218,6 +279,8 @@ export class WatchedDisk {
       case "snapshot-installed": {
         const at = { index: record.index, term: record.term as Term };
         const { config } = decodeInstallation(record.state);
+        const problem = problemOfStateConfig(at, config, entries);
+        if (problem !== null) report("log matching", problem);
         durable.hasState(at);
         quorum.hasState(replicaId, at.index);
         quorum.hasConfig(config.index, config.config);

@@ -3,9 +3,12 @@ import { CATALOG_GROUP, type ReplicaId, type TabletId } from "@stele/shared/ids.
 import type { GroupConfig } from "@stele/shared/raft/group-config.ts";
 import type { CheckerName, Violations } from "../violation.ts";
 import { AppliedHistory } from "./applied-history.ts";
+import { Commitments } from "./commitments.ts";
+import { Elections } from "./elections.ts";
 import { EntriesSeen } from "./entries-seen.ts";
 import { LeaderPerTerm } from "./leader-per-term.ts";
 import { QuorumDurability } from "./quorum-durability.ts";
+import { Reigns } from "./reigns.ts";
 import type { Report } from "./report.ts";
 import { StateHashes } from "./state-hashes.ts";
 import { VotePerTerm } from "./vote-per-term.ts";
@@ -17,10 +20,13 @@ export function nameOfGroup(tablet: TabletId): string {
 export class WatchedGroup {
   /** The replicas that it began with. */
   readonly founders = new Set<ReplicaId>();
+  readonly elections: Elections;
   readonly leaders: LeaderPerTerm;
+  readonly reigns = new Reigns();
   readonly entries: EntriesSeen;
   readonly history: AppliedHistory;
   readonly quorum: QuorumDurability;
+  readonly commitments: Commitments;
   readonly states: StateHashes;
   readonly #votes = new Map<ReplicaId, VotePerTerm>();
   readonly #reportVote: Report;
@@ -30,10 +36,12 @@ export class WatchedGroup {
     const to = (checker: CheckerName): Report => {
       return (detail) => violations.add(checker, `${name}: ${detail}`);
     };
+    this.elections = new Elections(to("one leader per term"));
     this.leaders = new LeaderPerTerm(to("one leader per term"));
     this.entries = new EntriesSeen(to("log matching"));
     this.history = new AppliedHistory(to("committed never changes"));
     this.quorum = new QuorumDurability(this.entries, to("acknowledged means durable"));
+    this.commitments = new Commitments(this.quorum, to("committed never changes"));
     this.states = new StateHashes(to("equal state at equal index"));
     this.#reportVote = to("one vote per term");
   }

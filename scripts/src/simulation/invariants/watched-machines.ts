@@ -5,6 +5,7 @@
 import { must } from "@stele/shared/assert.ts";
 import type { LogIndex, SpaceId } from "@stele/shared/ids.ts";
 import type { GroupConfig } from "@stele/shared/raft/group-config.ts";
+import type { Group } from "@stele/shared/replication/group.ts";
 import type { Replica } from "@stele/shared/replication/replica.ts";
 import type {
   AppliedBatch,
@@ -17,6 +18,8 @@ import type {
 } from "@stele/shared/replication/state-machine.ts";
 
 export interface MachineObserver {
+  /** What the machine gets to see of its replica. */
+  groupOf(replica: Replica): Group;
   /** The replica is about to apply the commands, having applied everything up to `after`. */
   applies(replica: Replica, after: LogIndex, commands: readonly CommittedCommand[]): void;
   /** The machine has turned commands into operations. */
@@ -36,8 +39,9 @@ export class WatchedMachines implements StateMachineFactory {
   }
 
   create(made: MachineGroup): StateMachine {
-    const machine = this.#factory.create(made);
-    return new WatchedMachine(machine, made.group as Replica, this.#observer);
+    const replica = made.group as Replica;
+    const machine = this.#factory.create({ ...made, group: this.#observer.groupOf(replica) });
+    return new WatchedMachine(machine, replica, this.#observer);
   }
 
   relativeKey(storeKey: Buffer): Buffer {
