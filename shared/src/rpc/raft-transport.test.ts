@@ -1,6 +1,7 @@
 import { createServer } from "node:net";
 import type { AddressInfo, Socket } from "node:net";
 import { afterEach, describe, expect, test } from "vitest";
+import { must } from "../assert.ts";
 import { systemClock } from "../clock.ts";
 import type { LogIndex, ReplicaId, ServerId, TabletId, Term } from "../ids.ts";
 import type { RaftMessage } from "../raft/messages.ts";
@@ -12,6 +13,11 @@ import { HttpServer } from "./http-server.adapter.ts";
 import { RaftReceiver } from "./raft-receiver.ts";
 import { QueuedRaftTransport, RAFT_PATHS } from "./raft-transport.ts";
 import type { RaftTransportLimits } from "./raft-transport.ts";
+import { SeededRandom } from "../random.ts";
+import { MemoryNetwork } from "./testing/memory-network.ts";
+import { nextMacrotask } from "../testing/macrotask.adapter.ts";
+import { SimulatedClock } from "../testing/simulated-clock.ts";
+import { timing } from "../timing.ts";
 
 const identity = { token: "secret", clusterId: () => "cluster" };
 const A = "aaaaaaaa-aaaa-4aaa-8aaa-aaaaaaaaaaaa" as ServerId;
@@ -163,12 +169,44 @@ describe("the Raft transport", () => {
       await new Promise((resolve) => silent.close(resolve));
     });
     const { port } = silent.address() as AddressInfo;
-    const transport = transportTo(port, inbox, { requestTimeoutMs: 80 });
+    const transport = transportTo(port, inbox, { timeoutMs: { vital: 80, append: 80 } });
     transport.send(B, "vital", [heartbeat(1)]);
     await until(() => connections === 1);
     transport.send(B, "vital", [heartbeat(2)]);
     await until(() => connections === 2);
     expect(inbox.unreachables).toEqual(["B broken"]);
+  });
+
+  test("a connection that dies in silence holds heartbeats back for less than an election timeout", async () => {
+    for (let seed = 1; seed <= 20; seed++) {
+      const random = new SeededRandom(seed);
+      const clock = new SimulatedClock(random, nextMacrotask);
+      const network = new MemoryNetwork(random);
+      const [from, to] = ["http://a", "http://b"].map((url) => network.host(url, clock.process()));
+      const inbox = new RecordingInbox();
+      const receiver = new RaftReceiver({ inbox, clusterId: () => "cluster", recipient: B });
+      must(to, "b").serve(RAFT_PATHS.vital, receiver.accept);
+      const sender = must(from, "a");
+      const transport = new QueuedRaftTransport({
+        clock: sender.clock,
+        exchange: sender,
+        urls: { urlOf: () => "http://b" },
+        inbox: new RecordingInbox(),
+        clusterId: () => "cluster",
+        sender: A,
+      });
+      network.block("http://a", "http://b");
+      transport.send(B, "vital", [heartbeat(1)]);
+      await clock.runFor(1);
+      network.unblockAll();
+      const { electionMinTicks, tickMs } = timing();
+      for (let tick = 1; tick < electionMinTicks; tick++) {
+        transport.send(B, "vital", [heartbeat(2)]);
+        await clock.runFor(tickMs);
+      }
+      expect(inbox.received.length, `seed ${seed}`).toBeGreaterThan(0);
+      transport.close();
+    }
   });
 
   test("messages for another server or cluster are refused and never delivered", async () => {

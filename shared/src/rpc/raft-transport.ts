@@ -6,10 +6,12 @@
  *     its messages, and the host hears `unreachable`.
  * T2. A queue is bounded in messages and bytes; past that the oldest go, which are the most
  *     outdated.
- * T3. A request that gets no reply in time is given up, so that a dead peer never blocks a lane.
+ * T3. A request that gets no reply in time is given up, so that a dead peer, or a connection that died in silence,
+ *     never blocks a lane: the vital one for less than an election timeout.
  */
 import type { CancelTimer, Clock } from "../clock.ts";
 import type { ServerId } from "../ids.ts";
+import { timing, type Timing } from "../timing.ts";
 import { encodeRaftRequest, raftEnvelopeBytes } from "./raft-frames.ts";
 import type {
   RaftEnvelope,
@@ -31,14 +33,20 @@ export interface RaftTransportLimits {
   readonly queuedBytes: number;
   /** A request takes messages until it has so many bytes; a larger message goes alone. */
   readonly requestBytes: number;
-  readonly requestTimeoutMs: number;
+  readonly timeoutMs: Readonly<Record<RaftLane, number>>;
+}
+
+/** What is vital is late after an election timeout; an append may be large, and its follower's disk slow. */
+export function laneTimeouts({ electionMinTicks, tickMs }: Timing): Record<RaftLane, number> {
+  const electionMs = electionMinTicks * tickMs;
+  return { vital: 0.75 * electionMs, append: 3.75 * electionMs };
 }
 
 const RAFT_TRANSPORT_LIMITS: RaftTransportLimits = {
   queuedMessages: 65_536,
   queuedBytes: 32 * 1024 * 1024,
   requestBytes: 4 * 1024 * 1024,
-  requestTimeoutMs: 3_000,
+  timeoutMs: laneTimeouts(timing()),
 };
 
 /** Since the start, for metrics. */
@@ -52,6 +60,7 @@ export interface RaftTransportCounters {
 interface Lane {
   readonly to: ServerId;
   readonly path: string;
+  readonly timeoutMs: number;
   queue: RaftEnvelope[];
   queuedBytes: number;
   /** The request under way, or null. */
@@ -118,7 +127,8 @@ export class QueuedRaftTransport implements RaftTransport {
     let target = this.#lanes.get(key);
     if (target === undefined) {
       const path = RAFT_PATHS[lane];
-      target = { to, path, queue: [], queuedBytes: 0, request: null, planned: false };
+      const timeoutMs = this.#limits.timeoutMs[lane];
+      target = { to, path, timeoutMs, queue: [], queuedBytes: 0, request: null, planned: false };
       this.#lanes.set(key, target);
     }
     return target;
@@ -210,14 +220,16 @@ export class QueuedRaftTransport implements RaftTransport {
   /** One timer for all lanes, running only while a request is under way. */
   #watch(): void {
     if (this.#cancelWatch !== null) return;
-    const { requestTimeoutMs } = this.#limits;
-    this.#cancelWatch = this.#clock.after(requestTimeoutMs / 4, () => {
+    const { timeoutMs } = this.#limits;
+    this.#cancelWatch = this.#clock.after(Math.min(timeoutMs.vital, timeoutMs.append) / 4, () => {
       this.#cancelWatch = null;
-      const lateMs = this.#clock.monotonicMs() - requestTimeoutMs;
+      const nowMs = this.#clock.monotonicMs();
       let underWay = false;
       for (const lane of this.#lanes.values()) {
         const { request } = lane;
-        if (request !== null && request.sentMs <= lateMs) this.#finish(lane, request, "broken");
+        if (request !== null && request.sentMs <= nowMs - lane.timeoutMs) {
+          this.#finish(lane, request, "broken");
+        }
         underWay ||= lane.request !== null;
       }
       if (underWay) this.#watch();
