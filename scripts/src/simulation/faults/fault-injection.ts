@@ -21,6 +21,7 @@ import type { Effect, InjectionContext, TraceLine } from "./injection-context.ts
 import { NetworkInjection } from "./network-injection.ts";
 import { ProcessFaults } from "./process-faults.ts";
 import { nthLeader } from "./replicas.ts";
+import { Scenarios } from "./scenarios.ts";
 
 /** How the marks of faults that took effect begin: the rest is the fault's kind. */
 export const FAULT_MARK = "fault: ";
@@ -32,6 +33,7 @@ export class FaultInjection {
   readonly #processes: ProcessFaults;
   readonly #network: NetworkInjection;
   readonly #disks: DiskInjection;
+  readonly #scenarios: Scenarios;
   readonly #triggers: FaultTriggers;
   /** What ends the faults that last. */
   readonly #undo = new Set<() => void>();
@@ -46,6 +48,7 @@ export class FaultInjection {
       this.#disks.started(process);
       this.#triggers.look();
     });
+    this.#scenarios = new Scenarios(this.#context, this.#network, this.#processes);
   }
 
   /** Their times count from now. */
@@ -117,6 +120,10 @@ export class FaultInjection {
         return this.#network.cut(action);
       case "ring":
         return this.#network.ring(action);
+      case "late-messages":
+        return this.#scenarios.late(action);
+      case "answers-lost-in-restart":
+        return this.#scenarios.answersLostInRestart(action);
       default:
         return null;
     }
@@ -129,7 +136,17 @@ export class FaultInjection {
       case "worse-network":
       case "cut":
       case "ring":
+      case "late-messages":
+      case "answers-lost-in-restart":
         return this.#actOnAll(fault);
+      case "leader-cut-off-with-frontend":
+        return this.#scenarios.cutOffWithFrontend(process, action);
+      case "answers-lost-to-laggard":
+        return this.#scenarios.answersLostToLaggard(process, action, fault.id);
+      case "leader-away-and-back":
+        return this.#scenarios.leaderAwayAndBack(process, action, fault.id);
+      case "back-when-replaced":
+        return this.#scenarios.backWhenReplaced(process, action);
       case "crash":
         return this.#processes.crash(process, action, trigger);
       case "pause":

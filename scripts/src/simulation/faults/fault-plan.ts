@@ -20,6 +20,7 @@ import type {
   FaultTrigger,
 } from "./fault.ts";
 import { partition, worseNetwork } from "./network-draws.ts";
+import { STORY_KINDS, STORY_SPECIES } from "./story-draws.ts";
 
 export interface FaultShape {
   readonly masters: readonly string[];
@@ -67,6 +68,7 @@ const SPECIES = {
   drift: drifts,
   "wall clock": wallJumps,
   leadership: moves,
+  ...STORY_SPECIES,
 } as const satisfies Record<string, (drawing: Drawing) => Body>;
 
 type Species = keyof typeof SPECIES;
@@ -94,6 +96,7 @@ export const PLANNED_KINDS: readonly FaultKind[] = [
   "clock-drifts",
   "wall-clock-jumps",
   "leadership-moved",
+  ...STORY_KINDS,
 ];
 
 /** In order of their times, with ids in that order. */

@@ -3,6 +3,7 @@
  * the others as they are, which is how a failing run is shrunk. A fault that finds nothing to act on does nothing.
  */
 import type { NetworkFaults } from "@stele/shared/rpc/testing/memory-network.ts";
+import type { ServerRole } from "@stele/shared/server-role.ts";
 
 /** Which process: by name, or chosen when the time comes. */
 export type FaultTarget =
@@ -115,7 +116,47 @@ export type FaultAction =
   | { readonly kind: "clock-drifts"; readonly rate: number; readonly durationMs: number }
   | { readonly kind: "wall-clock-jumps"; readonly byMs: number }
   /** The leader hands over; a while later it may find itself cut off. */
-  | { readonly kind: "leadership-moved"; readonly isolatedAfterMs: number | null };
+  | { readonly kind: "leadership-moved"; readonly isolatedAfterMs: number | null }
+  | StoryAction;
+
+/** Steps that must meet each other in order (scenarios.ts). */
+export type StoryAction =
+  | {
+      readonly kind: "leader-cut-off-with-frontend";
+      readonly frontend: string;
+      readonly durationMs: number;
+    }
+  /** What is sent meanwhile arrives so much later; what is sent after it overtakes it. */
+  | {
+      readonly kind: "late-messages";
+      readonly from: ServerRole;
+      readonly to: ServerRole;
+      readonly byMs: number;
+      readonly durationMs: number;
+    }
+  | {
+      readonly kind: "answers-lost-in-restart";
+      readonly afterMs: number;
+      readonly downMs: number;
+    }
+  | {
+      readonly kind: "answers-lost-to-laggard";
+      readonly behindMs: number;
+      /** The last so much of it. */
+      readonly lostMs: number;
+      readonly caughtUpMs: number;
+      readonly durationMs: number;
+    }
+  | {
+      readonly kind: "leader-away-and-back";
+      readonly byMs: number;
+      readonly lateForMs: number;
+    }
+  | {
+      readonly kind: "back-when-replaced";
+      readonly patienceMs: number;
+      readonly cutMs: number;
+    };
 
 export type FaultKind = FaultAction["kind"];
 

@@ -42,6 +42,23 @@ export class NetworkInjection {
     };
   }
 
+  /** Between all of the ones and all of the others, by name. */
+  cutLinks(from: readonly string[], to: readonly string[], ways: "one" | "both"): Effect {
+    return this.#hold(linksBetween(from, to, ways));
+  }
+
+  /** What the ones send to the others takes so much longer. */
+  late(from: readonly string[], to: readonly string[], byMs: number): Effect {
+    const { network } = this.#context.cluster;
+    const links = this.#urlsOf(linksBetween(from, to, "one"));
+    for (const { fromUrl, toUrl } of links) network.delay(fromUrl, toUrl, byMs);
+    return {
+      undo: once(() => {
+        for (const { fromUrl, toUrl } of links) network.delay(fromUrl, toUrl, -byMs);
+      }),
+    };
+  }
+
   cut({ shape, from, to, ways }: Action<"cut">): Effect {
     const { marks } = this.#context;
     if (shape === "bridge") marks.add("bridge partition");
@@ -79,22 +96,26 @@ export class NetworkInjection {
 
   #hold(links: readonly Link[]): Effect {
     const { network } = this.#context.cluster;
-    const held = links.flatMap(({ from, to }) => {
-      const [fromUrl, toUrl] = [this.#urls.get(from), this.#urls.get(to)];
-      return fromUrl === undefined || toUrl === undefined ? [] : [{ fromUrl, toUrl }];
-    });
+    const held = this.#urlsOf(links);
     if (held.length === 0) return null;
     for (const { fromUrl, toUrl } of held) {
       this.#count(fromUrl, toUrl, 1);
       network.block(fromUrl, toUrl);
     }
     return {
-      undo: () => {
+      undo: once(() => {
         for (const { fromUrl, toUrl } of held) {
           if (this.#count(fromUrl, toUrl, -1) === 0) network.unblock(fromUrl, toUrl);
         }
-      },
+      }),
     };
+  }
+
+  #urlsOf(links: readonly Link[]): { readonly fromUrl: string; readonly toUrl: string }[] {
+    return links.flatMap(({ from, to }) => {
+      const [fromUrl, toUrl] = [this.#urls.get(from), this.#urls.get(to)];
+      return fromUrl === undefined || toUrl === undefined ? [] : [{ fromUrl, toUrl }];
+    });
   }
 
   #count(fromUrl: string, toUrl: string, by: 1 | -1): number {
@@ -103,6 +124,14 @@ export class NetworkInjection {
     this.#holds.set(link, holds);
     return holds;
   }
+}
+
+function once(act: () => void): () => void {
+  let isDone = false;
+  return () => {
+    if (!isDone) act();
+    isDone = true;
+  };
 }
 
 function linksBetween(

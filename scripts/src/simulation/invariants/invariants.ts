@@ -25,6 +25,7 @@ import type { SimulatedProcess } from "../cluster/simulated-process.ts";
 import type { Violations } from "../violation.ts";
 import { CatalogTiling } from "./catalog-tiling.ts";
 import { LeaseHolders } from "./lease-holders.ts";
+import { OwnRanges } from "./own-ranges.ts";
 import { QueueLimits } from "./queue-limits.ts";
 import { StoreSurvey, type SurveyedStore } from "./store-survey.ts";
 import { StoredRecords } from "./stored-records.ts";
@@ -54,6 +55,7 @@ export class Invariants {
   readonly #groups: WatchedGroups;
   readonly #leases: LeaseHolders;
   readonly #catalog: CatalogTiling;
+  readonly #ranges: OwnRanges;
   readonly #survey: StoreSurvey;
   /** By process. */
   readonly #disks = new Map<string, WatchedDisk>();
@@ -68,6 +70,7 @@ export class Invariants {
     this.#catalog = new CatalogTiling((detail) =>
       violations.add("ranges tile the key space", detail),
     );
+    this.#ranges = new OwnRanges((detail) => violations.add("equal state at equal index", detail));
     this.#survey = new StoreSurvey(this.#groups);
   }
 
@@ -181,7 +184,10 @@ export class Invariants {
   #observerOf(watched: WatchedHost): MachineObserver {
     return {
       applies: (replica, after, commands) => this.#applies(replica, after, commands),
-      applied: (machine, batch) => this.#applied(machine, batch),
+      applied: (machine, batch) => {
+        this.#ranges.check(machine, watched.factory, batch);
+        this.#applied(machine, batch);
+      },
       leadershipChanged: (replica, leadership) => this.#led(watched, replica, leadership),
       configChanged: ({ tabletId, replicaId, raft }, config, configIndex) => {
         const { quorum, reigns } = this.#groups.of(tabletId, replicaId);

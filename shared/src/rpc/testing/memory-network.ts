@@ -74,6 +74,8 @@ export class MemoryNetwork {
   readonly #random: Random;
   readonly #hosts = new Map<string, MemoryHost>();
   readonly #blocked = new Set<string>();
+  /** By link: how much longer its messages take. */
+  readonly #delays = new Map<string, number>();
   readonly counters: NetworkCounters = {
     sent: 0,
     blocked: 0,
@@ -110,6 +112,14 @@ export class MemoryNetwork {
     this.#blocked.delete(`${fromUrl} ${toUrl}`);
   }
 
+  /** From now on what one process sends to the other takes so much longer than before. */
+  delay(fromUrl: string, toUrl: string, byMs: number): void {
+    const link = `${fromUrl} ${toUrl}`;
+    const delayMs = (this.#delays.get(link) ?? 0) + byMs;
+    if (delayMs === 0) this.#delays.delete(link);
+    else this.#delays.set(link, delayMs);
+  }
+
   unblockAll(): void {
     this.#blocked.clear();
   }
@@ -139,8 +149,9 @@ export class MemoryNetwork {
       counters.lost++;
       return null;
     }
-    const delayMs =
+    const usualMs =
       faults.leastDelayMs + this.#share() * (faults.mostDelayMs - faults.leastDelayMs);
+    const delayMs = usualMs + this.#extraDelayMs(fromUrl, toUrl);
     if (!this.draw(faults.spikeShare)) return delayMs;
     counters.spikes++;
     return delayMs + this.#share() * faults.spikeMs;
@@ -189,6 +200,10 @@ export class MemoryNetwork {
     if (bytes.length < 2 || !this.draw(0.25)) return [bytes];
     const at = 1 + this.#random.below(bytes.length - 1);
     return [bytes.subarray(0, at), bytes.subarray(at)];
+  }
+
+  #extraDelayMs(fromUrl: string, toUrl: string): number {
+    return this.#delays.size === 0 ? 0 : (this.#delays.get(`${fromUrl} ${toUrl}`) ?? 0);
   }
 
   /** Uniform in [0, 1). */

@@ -27,6 +27,7 @@ export interface FabricatedReplica {
   readonly replicaId: number;
   machine: object | null;
   closed: boolean;
+  readonly transferLeadership: () => { readonly kind: "refused" };
   readonly raft: {
     role: "leader" | "follower";
     term: number;
@@ -159,6 +160,7 @@ export class FabricatedCluster implements ClusterUnderTest {
         replicaId: 10 * tabletId + at,
         machine: {},
         closed: false,
+        transferLeadership: () => ({ kind: "refused" }),
         raft: {
           role: at === 0 ? "leader" : "follower",
           term: 5,

@@ -1,0 +1,199 @@
+/**
+ * Faults that are a story: steps that must meet each other in order, which faults drawn one by one do too seldom.
+ *
+ * S1. Each acts on the leader of a tablet as it finds it, and does nothing without.
+ * S2. What a story holds or delays ends with its `undo`, however far it came; its timers end with all others.
+ */
+import { CATALOG_GROUP } from "@stele/shared/ids.ts";
+import type { ReplicaId, TabletId } from "@stele/shared/ids.ts";
+import type { SimulatedProcess } from "../cluster/simulated-process.ts";
+import type { FaultAction } from "./fault.ts";
+import type { Effect, InjectionContext } from "./injection-context.ts";
+import type { NetworkInjection } from "./network-injection.ts";
+import type { ProcessFaults } from "./process-faults.ts";
+import { leaderOf, replicasOf } from "./replicas.ts";
+
+type Action<Kind extends FaultAction["kind"]> = Extract<FaultAction, { kind: Kind }>;
+type Role = SimulatedProcess["role"];
+
+const LOOK_EVERY_MS = 2;
+/** A transfer is refused while its target lags. */
+const ASK_EVERY_MS = 20;
+const ASKS = 50;
+
+export class Scenarios {
+  readonly #context: InjectionContext;
+  readonly #network: NetworkInjection;
+  readonly #processes: ProcessFaults;
+
+  constructor(context: InjectionContext, network: NetworkInjection, processes: ProcessFaults) {
+    this.#context = context;
+    this.#network = network;
+    this.#processes = processes;
+  }
+
+  /** Its clients go on reading and writing there; the others elect another leader, and write there. */
+  cutOffWithFrontend(
+    process: SimulatedProcess,
+    { frontend }: Action<"leader-cut-off-with-frontend">,
+  ): Effect {
+    const side = [process.name, frontend];
+    const rest = this.#names().filter((name) => !side.includes(name));
+    return this.#network.cutLinks(side, rest, "both");
+  }
+
+  /** Of one kind of process to another. */
+  late({ from, to, byMs }: Action<"late-messages">): Effect {
+    return this.#network.late(this.#names(from), this.#names(to), byMs);
+  }
+
+  /** Answers to front-ends are lost; when all tablet servers were down, whoever waits asks again. */
+  answersLostInRestart({ afterMs, downMs }: Action<"answers-lost-in-restart">): Effect {
+    const servers = this.#all("tablet-server");
+    const held = this.#network.cutLinks(
+      this.#names("tablet-server"),
+      this.#names("frontend"),
+      "one",
+    );
+    this.#context.timers.after(afterMs, () => {
+      for (const process of servers) {
+        if (process.state !== "down") process.crash("power");
+        this.#processes.restartAfter(process, downMs);
+      }
+      held?.undo?.();
+    });
+    return held;
+  }
+
+  /** A follower is left behind, so far that it needs a snapshot; answers are lost; then it leads. */
+  answersLostToLaggard(
+    process: SimulatedProcess,
+    { behindMs, lostMs, caughtUpMs }: Action<"answers-lost-to-laggard">,
+    nth: number,
+  ): Effect {
+    const led = this.#ledTablet(process, nth);
+    if (led === null) return null;
+    const { timers } = this.#context;
+    const laggard = this.#otherVoter(process, led, nth);
+    if (laggard === null) return null;
+    const others = this.#names().filter((name) => name !== laggard.process.name);
+    let undo = this.#network.cutLinks([laggard.process.name], others, "both")?.undo ?? null;
+    let undoLost: (() => void) | null = null;
+    timers.after(Math.max(0, behindMs - lostMs), () => {
+      const frontends = this.#names("frontend");
+      undoLost = this.#network.cutLinks([process.name], frontends, "one")?.undo ?? null;
+    });
+    timers.after(behindMs, () => {
+      undo?.();
+      undo = null;
+    });
+    timers.after(behindMs + caughtUpMs, () => this.#transfer(led, laggard.replicaId, ASKS));
+    return {
+      undo: () => {
+        undo?.();
+        undoLost?.();
+        [undo, undoLost] = [null, null];
+      },
+    };
+  }
+
+  /** Requests to the leader arrive when it has given up the leadership, and taken it again. */
+  leaderAwayAndBack(
+    process: SimulatedProcess,
+    { byMs, lateForMs }: Action<"leader-away-and-back">,
+    nth: number,
+  ): Effect {
+    const led = this.#ledTablet(process, nth);
+    if (led === null) return null;
+    const { timers } = this.#context;
+    const other = this.#otherVoter(process, led, nth);
+    const self = leaderOf([process], led)?.replica.replicaId ?? null;
+    if (other === null || self === null) return null;
+    const late = this.#network.late(this.#names("frontend"), [process.name], byMs);
+    timers.after(lateForMs, () => {
+      late?.undo?.();
+      this.#transfer(led, other.replicaId, ASKS);
+    });
+    timers.after(lateForMs + Math.round(byMs * 0.7), () => this.#transfer(led, self, ASKS));
+    return late;
+  }
+
+  /**
+   * A server is away until it counts as gone. When the first replica that takes the place of one of its own has
+   * come to be, it is back, and the leader is cut off from all followers, not from the masters.
+   */
+  backWhenReplaced(
+    process: SimulatedProcess,
+    { patienceMs, cutMs }: Action<"back-when-replaced">,
+  ): Effect {
+    if (process.state === "down") return null;
+    const { timers } = this.#context;
+    const waiting = new Set(this.#awaiting());
+    process.crash("process");
+    this.#processes.restartAfter(process, patienceMs);
+    const endMs = timers.nowMs() + patienceMs;
+    let undo: (() => void) | null = null;
+    const look = (): void => {
+      if (timers.nowMs() >= endMs) return;
+      const newcomer = this.#awaiting().find((tablet) => !waiting.has(tablet));
+      const leader = newcomer === undefined ? null : leaderOf(this.#all("tablet-server"), newcomer);
+      if (leader === null) {
+        timers.after(LOOK_EVERY_MS, look);
+        return;
+      }
+      const { name } = leader.process;
+      const followers = this.#names("tablet-server").filter((other) => other !== name);
+      undo = this.#network.cutLinks([name], followers, "both")?.undo ?? null;
+      timers.after(cutMs, () => undo?.());
+      this.#processes.startNow(process);
+    };
+    look();
+    return { undo: () => undo?.() };
+  }
+
+  #awaiting(): TabletId[] {
+    return this.#all("tablet-server").flatMap((process) =>
+      replicasOf(process).flatMap(({ machine, tabletId }) => (machine === null ? [tabletId] : [])),
+    );
+  }
+
+  /** The nth tablet of those that the process leads, counting round. */
+  #ledTablet(process: SimulatedProcess, nth: number): TabletId | null {
+    const led = replicasOf(process)
+      .filter(({ raft, tabletId }) => raft.role === "leader" && tabletId !== CATALOG_GROUP)
+      .map(({ tabletId }) => tabletId)
+      .sort((a, b) => a - b);
+    return led[nth % Math.max(1, led.length)] ?? null;
+  }
+
+  #otherVoter(
+    process: SimulatedProcess,
+    tablet: TabletId,
+    nth: number,
+  ): { readonly process: SimulatedProcess; readonly replicaId: ReplicaId } | null {
+    const voters = leaderOf([process], tablet)?.replica.raft.config.voters ?? [];
+    const others = this.#all("tablet-server").flatMap((other) => {
+      const voter = voters.find(({ serverId }) => serverId === other.serverId);
+      const isOther = voter !== undefined && other !== process;
+      return isOther ? [{ process: other, replicaId: voter.replicaId }] : [];
+    });
+    return others[nth % Math.max(1, others.length)] ?? null;
+  }
+
+  /** Asks the leader, until it has handed over or was asked so often. */
+  #transfer(tablet: TabletId, to: ReplicaId, asks: number): void {
+    const leader = leaderOf(this.#context.cluster.processes, tablet);
+    if (leader === null || leader.replica.replicaId === to || asks === 0) return;
+    leader.replica.transferLeadership(to);
+    this.#context.timers.after(ASK_EVERY_MS, () => this.#transfer(tablet, to, asks - 1));
+  }
+
+  #all(role: Role): SimulatedProcess[] {
+    return this.#context.cluster.processes.filter((process) => process.role === role);
+  }
+
+  #names(role: Role | null = null): string[] {
+    const { processes } = this.#context.cluster;
+    return processes.filter((each) => role === null || each.role === role).map(({ name }) => name);
+  }
+}

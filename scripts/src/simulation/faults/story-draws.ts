@@ -1,0 +1,102 @@
+/** Draws the faults that are a story (scenarios.ts): their targets, and how long their steps take. */
+import type { Draws } from "./draws.ts";
+import type { Fault, FaultTarget, FaultTrigger, StoryAction } from "./fault.ts";
+
+interface StoryDrawing {
+  readonly draws: Draws;
+  readonly shape: {
+    readonly frontends: readonly string[];
+    readonly tabletServers: readonly string[];
+  };
+}
+
+interface Story {
+  readonly target: FaultTarget;
+  readonly trigger: FaultTrigger;
+  readonly action: StoryAction;
+}
+
+const AT_ONCE: FaultTrigger = { kind: "at-once" };
+const AWAITING_WITHIN_MS = 8_000;
+const WHOEVER: FaultTarget = { kind: "whoever" };
+const LATE = { kind: "late-messages", to: "tablet-server" } as const;
+
+export const STORY_SPECIES = {
+  "two leaders with clients": cutsOffWithFrontend,
+  "late messages": lateMessages,
+  "lost answers": lostAnswers,
+  "leader away and back": awayAndBack,
+  "replaced and back": backWhenReplaced,
+} as const satisfies Record<string, (drawing: StoryDrawing) => Pick<Fault, keyof Story>>;
+
+export const STORY_KINDS: readonly StoryAction["kind"][] = [
+  "leader-cut-off-with-frontend",
+  "late-messages",
+  "answers-lost-in-restart",
+  "answers-lost-to-laggard",
+  "leader-away-and-back",
+  "back-when-replaced",
+];
+
+function tabletLeader(draws: Draws): FaultTarget {
+  return { kind: "leader", nth: draws.between(1, 8) };
+}
+
+function cutsOffWithFrontend({ draws, shape }: StoryDrawing): Story {
+  const frontend = draws.of(shape.frontends);
+  const durationMs = draws.between(1_000, 4_000);
+  const action = { kind: "leader-cut-off-with-frontend", frontend, durationMs } as const;
+  return { target: tabletLeader(draws), trigger: AT_ONCE, action };
+}
+
+/** Steps of masters above all: those of a replacement, when its newcomer has just come to be. */
+function lateMessages({ draws }: StoryDrawing): Story {
+  const byMs = draws.duration(200, 2_900);
+  if (draws.oneIn(3)) {
+    const durationMs = draws.duration(100, 2_000);
+    const action = { ...LATE, from: "frontend", byMs, durationMs } as const;
+    return { target: WHOEVER, trigger: AT_ONCE, action };
+  }
+  const durationMs = draws.duration(10, 500);
+  const action = { ...LATE, from: "master", byMs, durationMs } as const;
+  const trigger: FaultTrigger = draws.oneIn(4)
+    ? AT_ONCE
+    : { kind: "state", state: "awaiting-snapshot", nth: 1, patienceMs: AWAITING_WITHIN_MS };
+  return { target: WHOEVER, trigger, action };
+}
+
+function lostAnswers({ draws }: StoryDrawing): Story {
+  if (draws.oneIn(2)) {
+    const afterMs = draws.between(300, 2_500);
+    const downMs = draws.duration(1, 300);
+    const action = { kind: "answers-lost-in-restart", afterMs, downMs } as const;
+    return { target: WHOEVER, trigger: AT_ONCE, action };
+  }
+  const behindMs = draws.between(1_000, 4_000);
+  const lostMs = draws.between(200, 900);
+  const caughtUpMs = draws.between(50, 600);
+  const durationMs = behindMs + caughtUpMs + draws.between(200, 1_000);
+  const action = {
+    kind: "answers-lost-to-laggard",
+    behindMs,
+    lostMs,
+    caughtUpMs,
+    durationMs,
+  } as const;
+  return { target: tabletLeader(draws), trigger: AT_ONCE, action };
+}
+
+function awayAndBack({ draws }: StoryDrawing): Story {
+  const byMs = draws.between(2_000, 4_500);
+  const lateForMs = draws.between(50, 600);
+  const action = { kind: "leader-away-and-back", byMs, lateForMs } as const;
+  return { target: tabletLeader(draws), trigger: AT_ONCE, action };
+}
+
+function backWhenReplaced({ draws, shape }: StoryDrawing): Story {
+  const patienceMs = draws.between(6_000, 12_000);
+  const cutMs = draws.between(1_000, 4_000);
+  const action = { kind: "back-when-replaced", patienceMs, cutMs } as const;
+  const target: FaultTarget = { kind: "process", name: draws.of(shape.tabletServers) };
+  return { target, trigger: AT_ONCE, action };
+}
