@@ -23,6 +23,10 @@ export interface HostLimits {
   readonly maxUnappliedBytes: number;
   /** Messages that wait for the loop; beyond it appends are dropped. */
   readonly maxInboxBytes: number;
+  /** Payload bytes of one append; an entry larger than this travels alone. */
+  readonly maxAppendBytes: number;
+  /** Appends on their way to one follower. */
+  readonly maxInflightAppends: number;
 }
 
 export const DEFAULT_HOST_LIMITS: HostLimits = {
@@ -32,6 +36,8 @@ export const DEFAULT_HOST_LIMITS: HostLimits = {
   payloadCacheBytes: 64 * 1024 * 1024,
   maxUnappliedBytes: 16 * 1024 * 1024,
   maxInboxBytes: 64 * 1024 * 1024,
+  maxAppendBytes: 1024 * 1024,
+  maxInflightAppends: 256,
 };
 
 /** The server's commit log; what recovery finds in it is streamed to the host. */

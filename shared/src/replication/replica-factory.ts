@@ -6,6 +6,7 @@ import { Raft } from "../raft/raft.ts";
 import type { RaftInitialState, RaftOptions } from "../raft/raft-options.ts";
 import type { Random } from "../random.ts";
 import type { Timing } from "../timing.ts";
+import type { HostLimits } from "./host-parts.ts";
 import { LeaderLease } from "./leader-lease.ts";
 import type { PayloadCache } from "./payload-cache.ts";
 import { ReplicaLog } from "./replica-log.ts";
@@ -14,9 +15,7 @@ import { Replica, type ReplicaHostCalls } from "./replica.ts";
 import type { RecoveredReplica } from "./replica-draft.ts";
 import type { StateMachineFactory } from "./state-machine.ts";
 
-const MAX_INFLIGHT_MESSAGES = 256;
 const MAX_INFLIGHT_BYTES = 16 * 1024 * 1024;
-const MAX_APPEND_BYTES = 1024 * 1024;
 const MAX_UNCOMMITTED_BYTES = 32 * 1024 * 1024;
 
 export interface ReplicaFactoryParts {
@@ -25,7 +24,7 @@ export interface ReplicaFactoryParts {
   readonly random: Random;
   readonly cache: PayloadCache;
   readonly machines: StateMachineFactory;
-  readonly maxUnappliedBytes: number;
+  readonly limits: Pick<HostLimits, "maxUnappliedBytes" | "maxAppendBytes" | "maxInflightAppends">;
   readonly calls: ReplicaHostCalls;
 }
 
@@ -78,7 +77,7 @@ export class ReplicaFactory {
     applied: LogPosition,
     initial: RaftInitialState,
   ): Replica {
-    const { serverId, timing, random, calls, maxUnappliedBytes } = this.#parts;
+    const { serverId, timing, random, calls, limits } = this.#parts;
     const { heartbeatTicks, electionMinTicks, electionMaxTicks, promiseTicks } = timing;
     const options: RaftOptions = {
       replicaId,
@@ -86,9 +85,9 @@ export class ReplicaFactory {
       electionMinTicks,
       electionMaxTicks,
       promiseTicks,
-      maxInflightMessages: MAX_INFLIGHT_MESSAGES,
+      maxInflightMessages: limits.maxInflightAppends,
       maxInflightBytes: MAX_INFLIGHT_BYTES,
-      maxAppendBytes: MAX_APPEND_BYTES,
+      maxAppendBytes: limits.maxAppendBytes,
       maxUncommittedBytes: MAX_UNCOMMITTED_BYTES,
       random,
     };
@@ -103,7 +102,7 @@ export class ReplicaFactory {
       applied,
       hardState,
       base: { truncated, config: must(configs[0], "a config at the truncated index") },
-      maxUnappliedBytes,
+      maxUnappliedBytes: limits.maxUnappliedBytes,
       calls,
     });
   }

@@ -191,7 +191,7 @@ export class ReplicaHost implements RaftInbox {
       random,
       cache,
       machines,
-      maxUnappliedBytes: limits.maxUnappliedBytes,
+      limits,
       calls: { ...this.#calls, nowMs: () => clock.monotonicMs() },
     });
     const table = new ReplicaTable(

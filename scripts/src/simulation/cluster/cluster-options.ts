@@ -26,6 +26,9 @@ export interface ClusterOptions {
   readonly serverGoneMs: number;
   /** Wall clocks differ by up to so much either way. */
   readonly wallSkewMs: number;
+  /** So small that entries travel apart, or probes without any. */
+  readonly maxAppendBytes: number;
+  readonly maxInflightAppends: number;
 }
 
 export function drawClusterOptions(random: Random): ClusterOptions {
@@ -47,6 +50,8 @@ export function drawClusterOptions(random: Random): ClusterOptions {
     serverSilentMs: oneOf(1_600, 2_000, 3_000),
     serverGoneMs: oneOf(4_000, 6_000, 10_000, 60_000),
     wallSkewMs: oneOf(0, 100, 10_000, HOUR_MS),
+    maxAppendBytes: oneOf(32, 256, 4 * KIB, 1024 * KIB),
+    maxInflightAppends: oneOf(1, 2, 8, 256),
   };
 }
 

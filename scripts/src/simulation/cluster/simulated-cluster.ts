@@ -40,10 +40,12 @@ export class SimulatedCluster implements ClusterUnderTest {
     this.#streams = streams;
     this.#replicas = options.replicas;
     const plans = serverPlans(options);
+    const { maxAppendBytes, maxInflightAppends } = options;
+    const limits = { maxAppendBytes, maxInflightAppends };
     const of = (plan: ServerPlan) => {
       const random = streams.of(plan.name);
       const skewMs = random.below(2 * options.wallSkewMs + 1) - options.wallSkewMs;
-      return { ...plan, random, wallSkewMicros: skewMs * MICROS };
+      return { ...plan, random, wallSkewMicros: skewMs * MICROS, limits };
     };
     this.masters = plans
       .filter(({ role }) => role === "master")

@@ -14,6 +14,7 @@ import type {
   ServiceRoutes,
 } from "@stele/shared/process/server-world.ts";
 import type { Random } from "@stele/shared/random.ts";
+import type { HostLimits } from "@stele/shared/replication/host-parts.ts";
 import { ReplicaHost } from "@stele/shared/replication/replica-host.ts";
 import type { MemoryHost, MemoryNetwork } from "@stele/shared/rpc/testing/memory-network.ts";
 import { routeEndpoint } from "@stele/shared/rpc/rpc-route.ts";
@@ -50,6 +51,8 @@ export interface ServerOptions {
   readonly config: ServerConfig;
   readonly random: Random;
   readonly wallSkewMicros: number;
+  /** What no setting of the product says. */
+  readonly limits: Partial<HostLimits>;
   readonly start: StartServer;
 }
 
@@ -176,7 +179,8 @@ export class SimulatedServer implements SimulatedProcess {
       openLogDirectory: () => directory.disks.log.openDirectory(),
       openStore: () => directory.disks.store.open(),
       openReplicas: async (parts) => {
-        const host = await ReplicaHost.open(watcher.watchHost(this, parts));
+        const limits = { ...parts.limits, ...this.#options.limits };
+        const host = await ReplicaHost.open(watcher.watchHost(this, { ...parts, limits }));
         if (this.#life.isNow(incarnation)) {
           this.#host = host;
           watcher.opened(this);
