@@ -3,6 +3,7 @@
  * the moment after which nothing may be lost.
  */
 import type { StoreClient, WriteAnswer } from "../workloads/store-client.ts";
+import { spelledShort } from "../workloads/large-values.ts";
 import type { Trace } from "./trace.ts";
 
 export interface ObservedClientParts {
@@ -53,5 +54,5 @@ function wordsOf(values: readonly unknown[]): string {
     JSON.stringify(value, (_, each: unknown) =>
       each instanceof Map ? Object.fromEntries(each) : each,
     );
-  return values.map(text).join(" ");
+  return spelledShort(values.map(text).join(" "));
 }

@@ -5,6 +5,7 @@ import type { Closing } from "./closing.ts";
 import { HotRows } from "./hot-rows.ts";
 import type { HotRow } from "./hot-rows.ts";
 import { KeyedWrites } from "./keyed-writes.ts";
+import { largeText } from "./large-values.ts";
 import type { RecordedTable } from "./recorded-table.ts";
 import type { RowWorkloadParts } from "./registers.ts";
 import type { Caller, Workload, WorkloadProblem } from "./workload.ts";
@@ -14,6 +15,8 @@ export const APPEND_PREFIX = "a";
 
 /** Then a row is long enough, and another takes its place. */
 const APPENDS_A_ROW = 40;
+const LONG_ONE_IN = 30;
+const LONG_BYTES = 1024;
 
 export class Appends implements Workload {
   readonly #table: RecordedTable;
@@ -60,6 +63,8 @@ export class Appends implements Workload {
     const appended = (this.#appended.get(row.key) ?? 0) + 1;
     this.#appended.set(row.key, appended);
     if (appended >= APPENDS_A_ROW) this.#rows.retire(row);
-    return { kind: "append", column: COLUMNS.log, value: JSON.stringify(`${this.#words++},`) };
+    const isLong = this.#random.below(LONG_ONE_IN) === 0;
+    const word = isLong ? `${this.#words++}${largeText(this.#random, LONG_BYTES)}` : this.#words++;
+    return { kind: "append", column: COLUMNS.log, value: JSON.stringify(`${word},`) };
   }
 }

@@ -6,7 +6,7 @@ import type { HotRow } from "./hot-rows.ts";
 import type { RecordedTable } from "./recorded-table.ts";
 import type { RowWorkloadParts } from "./registers.ts";
 import type { Caller, Mark, Workload, WorkloadProblem } from "./workload.ts";
-import { COLUMNS, DELETE_ROW, increment, set, UniqueValues, write } from "./writes.ts";
+import { COLUMNS, DELETE_ROW, increment, load, set, UniqueValues, write } from "./writes.ts";
 
 export const BATCH_PREFIX = "b";
 
@@ -77,9 +77,13 @@ export class Batches implements Workload {
   }
 
   #write(key: string): WriteOperation {
-    switch (this.#random.below(6)) {
+    switch (this.#random.below(9)) {
       case 0:
         return write(key, [DELETE_ROW]);
+      case 4:
+        return write(key, [load(this.#random), increment(COLUMNS.sum)]);
+      case 5:
+        return write(key, [DELETE_ROW, set(this.#values.next())]);
       case 1:
         return write(key, [{ kind: "delete", column: COLUMNS.value }]);
       case 2:

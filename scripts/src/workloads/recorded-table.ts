@@ -13,6 +13,12 @@ import type {
   ScanOperation,
   WriteOperation,
 } from "../check/history/row-operation.ts";
+import {
+  readSpelledShort,
+  scanSpelledShort,
+  spelledOut,
+  writeSpelledShort,
+} from "./large-values.ts";
 import { Patience } from "./patience.ts";
 import type { WriteAnswer } from "./store-client.ts";
 import type { Caller, Mark, WorkloadProblem } from "./workload.ts";
@@ -77,7 +83,7 @@ export class RecordedTable {
     operation: GetOperation,
   ): Promise<ReadOutcome | FailedOutcome | null> {
     const open = this.#recorder.begin({ client: name, operation });
-    const answer = await client.get(this.name, operation, this.#patience.call());
+    const answer = readSpelledShort(await client.get(this.name, operation, this.#patience.call()));
     end(open, answer);
     this.#mark(answer?.kind === "read" ? "read answered" : "read unanswered");
     return answer;
@@ -91,7 +97,9 @@ export class RecordedTable {
   ): Promise<WriteAnswer> {
     const call: RecordedCall = { client: name, operation, request: request ?? undefined };
     const open = this.#recorder.begin(call);
-    const answer = await client.write(this.name, operation, { ...this.#patience.call(), request });
+    const answer = writeSpelledShort(
+      await client.write(this.name, spelledOut(operation), { ...this.#patience.call(), request }),
+    );
     end(open, answer);
     this.#markWrite(answer);
     return answer;
@@ -105,7 +113,9 @@ export class RecordedTable {
     const open = operations.map((operation, index) =>
       this.#recorder.begin({ client: name, operation, batch: { id, index } }),
     );
-    const answers = await client.writeMany(this.name, operations, this.#patience.call());
+    const spelled = operations.map(spelledOut);
+    const given = await client.writeMany(this.name, spelled, this.#patience.call());
+    const answers = given.map(writeSpelledShort);
     open.forEach((each, at) => {
       const answer = answers[at] ?? null;
       end(each, answer);
@@ -121,7 +131,7 @@ export class RecordedTable {
     operation: ScanOperation,
   ): Promise<ScannedOutcome | FailedOutcome | null> {
     const open = this.#recorder.begin({ client: name, operation });
-    const answer = await client.scan(this.name, operation, this.#patience.call());
+    const answer = scanSpelledShort(await client.scan(this.name, operation, this.#patience.call()));
     end(open, answer);
     if (answer?.kind !== "scanned") this.#mark("read unanswered");
     else this.#markScan(operation, answer);

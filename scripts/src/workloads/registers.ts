@@ -10,7 +10,7 @@ import { KeyedWrites } from "./keyed-writes.ts";
 import type { RecordedTable } from "./recorded-table.ts";
 import type { WriteAnswer } from "./store-client.ts";
 import type { Caller, Mark, Workload, WorkloadProblem } from "./workload.ts";
-import { COLUMNS, DELETE_ROW, NO_ROW, set, UniqueValues, write } from "./writes.ts";
+import { COLUMNS, DELETE_ROW, load, NO_ROW, set, UniqueValues, write } from "./writes.ts";
 
 interface Seen {
   readonly version: number;
@@ -25,6 +25,8 @@ export interface RowWorkloadParts {
 }
 
 export const REGISTER_PREFIX = "r";
+
+const LOAD_ONE_IN = 10;
 
 export class Registers implements Workload {
   readonly #table: RecordedTable;
@@ -80,6 +82,7 @@ export class Registers implements Workload {
 
   #write({ name }: Caller, key: string, choice: number): WriteOperation {
     const mutations = [set(this.#values.next())];
+    if (this.#random.below(LOAD_ONE_IN) === 0) mutations.unshift(load(this.#random));
     const seen = this.#seen.get(`${name} ${key}`) ?? null;
     if (choice < 8) return write(key, [DELETE_ROW, ...mutations]);
     if (choice === 8) return write(key, [DELETE_ROW]);

@@ -9,7 +9,7 @@ import { HotRows } from "./hot-rows.ts";
 import type { RecordedTable } from "./recorded-table.ts";
 import type { RowWorkloadParts } from "./registers.ts";
 import type { Caller, Workload, WorkloadProblem } from "./workload.ts";
-import { COLUMNS, DELETE_ROW, NO_ROW, set, UniqueValues, write } from "./writes.ts";
+import { COLUMNS, DELETE_ROW, load, NO_ROW, set, UniqueValues, write } from "./writes.ts";
 
 export const SCAN_PREFIX = "s";
 
@@ -39,6 +39,7 @@ export class Scans implements Workload {
     }
     const { key } = row;
     const mutations = choice < 7 ? [DELETE_ROW] : [set(this.#values.next())];
+    if (choice === 8 && this.#random.below(4) === 0) mutations.unshift(load(this.#random));
     const operation = choice === 9 ? write(key, mutations, NO_ROW) : write(key, mutations);
     const answer = await this.#table.write(caller, operation, null);
     this.#rows.settle(row, { writes: 1, unknown: answer === null ? 1 : 0 });

@@ -1,13 +1,24 @@
 /** How workloads spell their writes: each can be said in one call of the REST API. */
+import type { Random } from "@stele/shared/random.ts";
 import type { Expected, RowMutation, WriteOperation } from "../check/history/row-operation.ts";
+import { largeText } from "./large-values.ts";
 
 const ANYTHING: Expected = { kind: "anything" };
 
 export const NO_ROW: Expected = { kind: "no-row" };
 export const DELETE_ROW: RowMutation = { kind: "delete-row" };
 
-/** Of these columns, in every workload: what was set last, two sums, and what was appended. */
-export const COLUMNS = { value: "d:v", sum: "d:n", keyedSum: "d:k", log: "d:l" } as const;
+/** Of these columns, in every workload: what was set last, two sums, what was appended, and what makes a row large. */
+export const COLUMNS = {
+  value: "d:v",
+  sum: "d:n",
+  keyedSum: "d:k",
+  log: "d:l",
+  ballast: "d:b",
+} as const;
+
+/** With it a row is beyond the size up to which rows are logged whole. */
+const BALLAST_BYTES = 4 * 1024;
 
 export function write(
   key: string,
@@ -19,6 +30,12 @@ export function write(
 
 export function set(value: string): RowMutation {
   return { kind: "set", column: COLUMNS.value, value };
+}
+
+/** From then on writes of the row are logged as what they change. */
+export function load(random: Random): RowMutation {
+  const value = JSON.stringify(largeText(random, BALLAST_BYTES));
+  return { kind: "set", column: COLUMNS.ballast, value };
 }
 
 /** By one. */

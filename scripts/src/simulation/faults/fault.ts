@@ -124,6 +124,8 @@ export type StoryAction =
   | {
       readonly kind: "leader-cut-off-with-frontend";
       readonly frontend: string;
+      /** It stands still for so long first, and finds what its clients sent meanwhile; 0: it goes on. */
+      readonly pausedMs: number;
       readonly durationMs: number;
     }
   /** What is sent meanwhile arrives so much later; what is sent after it overtakes it. */

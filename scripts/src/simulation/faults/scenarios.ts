@@ -35,11 +35,20 @@ export class Scenarios {
   /** Its clients go on reading and writing there; the others elect another leader, and write there. */
   cutOffWithFrontend(
     process: SimulatedProcess,
-    { frontend }: Action<"leader-cut-off-with-frontend">,
+    { frontend, pausedMs }: Action<"leader-cut-off-with-frontend">,
   ): Effect {
     const side = [process.name, frontend];
     const rest = this.#names().filter((name) => !side.includes(name));
-    return this.#network.cutLinks(side, rest, "both");
+    const cut = this.#network.cutLinks(side, rest, "both");
+    if (pausedMs === 0) return cut;
+    const pause = this.#processes.pause(process, { kind: "pause", durationMs: pausedMs });
+    this.#context.timers.after(pausedMs, () => pause?.undo?.());
+    return {
+      undo: () => {
+        pause?.undo?.();
+        cut?.undo?.();
+      },
+    };
   }
 
   /** Of one kind of process to another. */

@@ -44,8 +44,9 @@ function tabletLeader(draws: Draws): FaultTarget {
 
 function cutsOffWithFrontend({ draws, shape }: StoryDrawing): Story {
   const frontend = draws.of(shape.frontends);
-  const durationMs = draws.between(1_000, 4_000);
-  const action = { kind: "leader-cut-off-with-frontend", frontend, durationMs } as const;
+  const pausedMs = draws.oneIn(3) ? 0 : draws.between(1_500, 4_000);
+  const durationMs = pausedMs + draws.between(1_000, 3_000);
+  const action = { kind: "leader-cut-off-with-frontend", frontend, pausedMs, durationMs } as const;
   return { target: tabletLeader(draws), trigger: AT_ONCE, action };
 }
 
