@@ -5,14 +5,13 @@
  */
 import type { SimulatedProcess } from "../cluster/simulated-process.ts";
 import { BearableLoss } from "./bearable-loss.ts";
-import { closedSegments } from "./closed-segments.ts";
+import { damageableLog, type DamageablePart } from "./damageable-log.ts";
 import type { FaultAction } from "./fault.ts";
 import { DONE } from "./injection-context.ts";
 import type { Effect } from "./injection-context.ts";
 
 type Action<Kind extends FaultAction["kind"]> = Extract<FaultAction, { kind: Kind }>;
 
-const PAGE_BYTES = 4096;
 const SECTOR_BYTES = 512;
 const HEADER_BYTES = 64;
 /** The header's page is mostly empty: rarely there. */
@@ -26,6 +25,8 @@ const MACHINE_KEYS = { start: Buffer.of(0x10), end: Buffer.of(0xff), reverse: fa
 interface LogPlace {
   readonly name: string;
   readonly offset: number;
+  /** Exclusive; behind it damage could be taken for a torn tail. */
+  readonly end: number;
 }
 
 export class DiskInjection {
@@ -100,6 +101,7 @@ export class DiskInjection {
     const bytes = process.disks?.log.fileBytes(found.name) ?? Buffer.alloc(0);
     const sectors = Math.floor(bytes.length / SECTOR_BYTES);
     const to = Math.min(Math.floor(found.offset / SECTOR_BYTES), sectors - 1);
+    if ((to + 1) * SECTOR_BYTES > found.end) return null;
     const from = action.place % sectors;
     if (sectorOf(bytes, from).equals(sectorOf(bytes, to))) return null;
     process.disks?.log.misdirectSector(found.name, from, to);
@@ -126,19 +128,23 @@ export class DiskInjection {
     return DONE;
   }
 
-  /** Not in the last segment: nobody could tell damage of its last batch from a torn one. */
+  /** See damageable-log.ts: half of it goes where the log is written now, if it can. */
   #placeInLog(process: SimulatedProcess, place: number): LogPlace | null {
     const { disks } = process;
     if (disks === null || !this.#losses.canLose(process)) return null;
-    const closed = closedSegments(process);
-    const name = closed[place % Math.max(1, closed.length)];
-    if (name === undefined) return null;
-    const { length } = disks.log.fileBytes(name);
-    if (length <= PAGE_BYTES) return null;
-    const inHeader = place % HEADER_ONE_IN === 0;
-    const offset = inHeader ? place % HEADER_BYTES : PAGE_BYTES + (place % (length - PAGE_BYTES));
-    return { name, offset };
+    const part = partOf(damageableLog(process), Math.floor(place / HEADER_ONE_IN));
+    if (part === null) return null;
+    const { name, from, to, isClosed } = part;
+    const inHeader = isClosed && place % HEADER_ONE_IN === 0;
+    const offset = inHeader ? place % HEADER_BYTES : from + (place % (to - from));
+    return { name, offset, end: to };
   }
+}
+
+function partOf(parts: readonly DamageablePart[], place: number): DamageablePart | null {
+  const last = parts.at(-1);
+  if (last?.isClosed === false && place % 2 === 0) return last;
+  return parts[place % Math.max(1, parts.length)] ?? null;
 }
 
 function sectorOf(bytes: Buffer, sector: number): Buffer {

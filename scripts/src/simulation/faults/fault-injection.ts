@@ -21,6 +21,7 @@ import type { Effect, InjectionContext, TraceLine } from "./injection-context.ts
 import { NetworkInjection } from "./network-injection.ts";
 import { ProcessFaults } from "./process-faults.ts";
 import { nthLeader } from "./replicas.ts";
+import { ElectionScenarios } from "./election-scenarios.ts";
 import { Scenarios } from "./scenarios.ts";
 
 /** How the marks of faults that took effect begin: the rest is the fault's kind. */
@@ -34,6 +35,7 @@ export class FaultInjection {
   readonly #network: NetworkInjection;
   readonly #disks: DiskInjection;
   readonly #scenarios: Scenarios;
+  readonly #elections: ElectionScenarios;
   readonly #triggers: FaultTriggers;
   /** What ends the faults that last. */
   readonly #undo = new Set<() => void>();
@@ -49,6 +51,7 @@ export class FaultInjection {
       this.#triggers.look();
     });
     this.#scenarios = new Scenarios(this.#context, this.#network, this.#processes);
+    this.#elections = new ElectionScenarios(this.#context, this.#network, this.#processes);
   }
 
   /** Their times count from now. */
@@ -178,6 +181,10 @@ export class FaultInjection {
         if (effect !== null) this.#processes.restartAfter(process, action.downMs);
         return effect;
       }
+      case "leaders-lost-in-turn":
+        return this.#elections.leadersLostInTurn(target, action);
+      case "voters-restart-in-lease":
+        return this.#elections.votersRestartInLease(target, action, fault.id);
       case "leadership-moved":
         return this.#moveLeadership(target, action.isolatedAfterMs, fault.id);
       default:

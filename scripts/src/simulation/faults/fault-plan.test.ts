@@ -32,7 +32,7 @@ test("300 seeds draw every kind, every trigger and every cut", () => {
           : trigger.kind,
     ),
   );
-  const states = ["joint-config", "awaiting-snapshot", "recovering", "closed-segment"];
+  const states = ["joint-config", "awaiting-snapshot", "recovering", "damageable-log"];
   const others = ["at-once", "event", "acknowledgement"];
   expect([...triggers].sort()).toEqual([...states, ...others, ...CRASH_STEPS].sort());
   const shapes = new Set(faults.map(({ action }) => (action.kind === "cut" ? action.shape : "")));
@@ -72,7 +72,7 @@ test("only tablet servers lose what they have on disk", () => {
   for (const { action, target, trigger } of faults) {
     if (!losses.includes(action.kind) && action.kind !== "disk-wiped") continue;
     if (target.kind === "process") expect(SHAPE.tabletServers).toContain(target.name);
-    else expect(trigger).toMatchObject({ kind: "state", state: "closed-segment" });
+    else expect(trigger).toMatchObject({ kind: "state", state: "damageable-log" });
   }
 });
 

@@ -68,6 +68,8 @@ const SPECIES = {
   drift: drifts,
   "wall clock": wallJumps,
   leadership: moves,
+  "leaders lost in turn": leadersLostInTurn,
+  "voters restart": votersRestart,
   ...STORY_SPECIES,
 } as const satisfies Record<string, (drawing: Drawing) => Body>;
 
@@ -96,6 +98,8 @@ export const PLANNED_KINDS: readonly FaultKind[] = [
   "clock-drifts",
   "wall-clock-jumps",
   "leadership-moved",
+  "leaders-lost-in-turn",
+  "voters-restart-in-lease",
   ...STORY_KINDS,
 ];
 
@@ -128,7 +132,7 @@ function drawSwarm(draws: Draws): (readonly [Species, number])[] {
   if (chosen.has("crash in a state")) chosen.add("wipe");
   return [...chosen].map((species) => {
     const weight = draws.between(1, 4);
-    return [species, species.startsWith("crash") ? 2 * weight : weight] as const;
+    return [species, species.startsWith("crash") || species === "damage" ? 2 * weight : weight];
   });
 }
 
@@ -304,7 +308,7 @@ function damages(drawing: Drawing): Body {
   const trigger: FaultTrigger =
     action.kind === "bit-flipped-in-store"
       ? AT_ONCE
-      : { kind: "state", state: "closed-segment", nth: 1, patienceMs: shape.durationMs };
+      : { kind: "state", state: "damageable-log", nth: 1, patienceMs: shape.durationMs };
   const target: FaultTarget = trigger === AT_ONCE ? tabletServer(drawing) : { kind: "whoever" };
   return { target, trigger, action };
 }
@@ -341,5 +345,30 @@ function moves(drawing: Drawing): Body {
   const { draws } = drawing;
   const isolatedAfterMs = draws.oneIn(2) ? draws.between(1, 12) : null;
   const action = { kind: "leadership-moved", isolatedAfterMs } as const;
+  return { target: leader(drawing), trigger: AT_ONCE, action };
+}
+
+function leadersLostInTurn(drawing: Drawing): Body {
+  const { draws } = drawing;
+  const afterMs = draws.oneIn(3) ? 0 : draws.duration(1, 300);
+  const action: FaultAction = {
+    kind: "leaders-lost-in-turn",
+    afterMs,
+    downMs: draws.between(2_000, 6_000),
+    durationMs: draws.between(2_000, 6_000),
+  };
+  return { target: leader(drawing), trigger: AT_ONCE, action };
+}
+
+/** The lonely follower asks for votes again and again, from an election timeout on. */
+function votersRestart(drawing: Drawing): Body {
+  const { draws } = drawing;
+  const afterMs = draws.between(700, 2_500);
+  const action: FaultAction = {
+    kind: "voters-restart-in-lease",
+    afterMs,
+    downMs: draws.oneIn(2) ? 0 : draws.duration(1, 300),
+    durationMs: afterMs + draws.between(800, 2_000),
+  };
   return { target: leader(drawing), trigger: AT_ONCE, action };
 }

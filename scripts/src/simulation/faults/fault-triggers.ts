@@ -6,11 +6,14 @@ import { isJoint } from "@stele/shared/raft/group-config.ts";
 import type { SimulatedProcess } from "../cluster/simulated-process.ts";
 import type { AwaitedState, Fault, FaultTarget, FaultTrigger } from "./fault.ts";
 import type { InjectionContext } from "./injection-context.ts";
-import { closedSegments } from "./closed-segments.ts";
+import { BearableLoss } from "./bearable-loss.ts";
+import { damageableLog } from "./damageable-log.ts";
 import { nthLeader, replicasOf } from "./replicas.ts";
 
 /** A joint config lasts for a few rounds of messages. */
 const LOOK_EVERY_MS = 2;
+/** Whether a log may be damaged is costly to find out, and stays so for long. */
+const LOOK_AT_LOGS_EVERY_MS = 50;
 
 /** Null: the target was nowhere to be found. */
 type Strike = (process: SimulatedProcess | null) => void;
@@ -30,9 +33,12 @@ export class FaultTriggers {
   #acknowledgements: { readonly fault: Fault; readonly strike: Strike; left: number }[] = [];
   #awaited: readonly Awaited[] = [];
   #looks = false;
+  readonly #losses: BearableLoss;
+  #logsLookedAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(context: InjectionContext) {
     this.#context = context;
+    this.#losses = new BearableLoss(context.cluster.processes);
   }
 
   arm(fault: Fault, strike: Strike): void {
@@ -70,8 +76,11 @@ export class FaultTriggers {
   /** Looks whether somebody is in an awaited state. */
   look(): void {
     const nowMs = this.#context.timers.nowMs();
+    const looksAtLogs = nowMs >= this.#logsLookedAtMs + LOOK_AT_LOGS_EVERY_MS;
+    if (looksAtLogs) this.#logsLookedAtMs = nowMs;
     for (const awaited of this.#awaited) {
-      const process = this.#inState(awaited);
+      const isDue = looksAtLogs || awaited.trigger.state !== "damageable-log";
+      const process = isDue ? this.#inState(awaited) : null;
       if (process === null && nowMs < awaited.endsMs) continue;
       this.#awaited = this.#awaited.filter((each) => each !== awaited);
       if (process === null) continue;
@@ -130,22 +139,24 @@ export class FaultTriggers {
   #inState({ target, trigger: { state } }: Awaited): SimulatedProcess | null {
     if (target.kind === "whoever") {
       const { processes } = this.#context.cluster;
-      return processes.find((process) => isInState(process, state)) ?? null;
+      return processes.find((process) => this.#isInState(process, state)) ?? null;
     }
     const process = this.#find(target);
-    return process !== null && isInState(process, state) ? process : null;
+    return process !== null && this.#isInState(process, state) ? process : null;
   }
-}
 
-function isInState(process: SimulatedProcess, state: AwaitedState): boolean {
-  switch (state) {
-    case "recovering":
-      return process.state === "starting";
-    case "joint-config":
-      return replicasOf(process).some(({ raft }) => raft.role === "leader" && isJoint(raft.config));
-    case "closed-segment":
-      return process.role === "tablet-server" && closedSegments(process).length > 0;
-    case "awaiting-snapshot":
-      return replicasOf(process).some(({ machine }) => machine === null);
+  #isInState(process: SimulatedProcess, state: AwaitedState): boolean {
+    switch (state) {
+      case "recovering":
+        return process.state === "starting";
+      case "joint-config":
+        return replicasOf(process).some(
+          ({ raft }) => raft.role === "leader" && isJoint(raft.config),
+        );
+      case "damageable-log":
+        return this.#losses.canLose(process) && damageableLog(process).length > 0;
+      case "awaiting-snapshot":
+        return replicasOf(process).some(({ machine }) => machine === null);
+    }
   }
 }

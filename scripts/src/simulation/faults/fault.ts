@@ -3,6 +3,7 @@
  * the others as they are, which is how a failing run is shrunk. A fault that finds nothing to act on does nothing.
  */
 import type { NetworkFaults } from "@stele/shared/rpc/testing/memory-network.ts";
+import type { ElectionAction } from "./election-scenarios.ts";
 import type { ServerRole } from "@stele/shared/server-role.ts";
 
 /** Which process: by name, or chosen when the time comes. */
@@ -32,8 +33,8 @@ export type AwaitedState =
   | "awaiting-snapshot"
   /** It was started and does not serve yet. */
   | "recovering"
-  /** A tablet server whose log has a segment that nothing is appended to any more. */
-  | "closed-segment";
+  /** A tablet server that may lose what its log has, where damage can be told from a torn tail. */
+  | "damageable-log";
 
 /** When, after `atMs`. */
 export type FaultTrigger =
@@ -117,6 +118,7 @@ export type FaultAction =
   | { readonly kind: "wall-clock-jumps"; readonly byMs: number }
   /** The leader hands over; a while later it may find itself cut off. */
   | { readonly kind: "leadership-moved"; readonly isolatedAfterMs: number | null }
+  | ElectionAction
   | StoryAction;
 
 /** Steps that must meet each other in order (scenarios.ts). */
