@@ -164,6 +164,7 @@ export class Invariants {
 
   /** Now and then: compares part of the stores' contents, others each time. */
   survey(): void {
+    for (const { host } of this.#hosts.values()) if (host !== null) this.#checkBuried(host);
     this.#survey.part([...this.#hosts.values()]);
   }
 
@@ -201,6 +202,17 @@ export class Invariants {
     };
   }
 
+  /** Nobody lives at or below the tombstone of its tablet. */
+  #checkBuried(host: ReplicaHost): void {
+    const tombstones = host.tombstones();
+    for (const { tabletId, replicaId } of host.groups()) {
+      const buried = tombstones.get(tabletId);
+      if (buried === undefined || replicaId > buried) continue;
+      const detail = `replica ${replicaId} is there, and those up to ${buried} are buried`;
+      this.#violations.add("recovery", `${nameOfGroup(tabletId)}: ${detail}`);
+    }
+  }
+
   /** Its commit index may have moved, and nobody has heard of it yet. */
   #look(replica: Replica): void {
     this.#groups.of(replica.tabletId, replica.replicaId).commitments.look(replica);
@@ -235,6 +247,8 @@ export class Invariants {
     const group = this.#groups.of(tabletId, replicaId);
     const { history, quorum } = group;
     group.commitments.look(replica);
+    const placed = raft.configAt(raft.commit);
+    if (placed !== undefined) group.members.committed(placed.index, placed.config);
     let applied = after;
     for (const command of commands) {
       const { index, term } = command;

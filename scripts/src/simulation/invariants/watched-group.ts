@@ -4,6 +4,7 @@ import type { GroupConfig } from "@stele/shared/raft/group-config.ts";
 import type { CheckerName, Violations } from "../violation.ts";
 import { AppliedHistory } from "./applied-history.ts";
 import { Commitments } from "./commitments.ts";
+import { DepartedMembers } from "./departed-members.ts";
 import { Elections } from "./elections.ts";
 import { EntriesSeen } from "./entries-seen.ts";
 import { LeaderPerTerm } from "./leader-per-term.ts";
@@ -27,6 +28,7 @@ export class WatchedGroup {
   readonly history: AppliedHistory;
   readonly quorum: QuorumDurability;
   readonly commitments: Commitments;
+  readonly members: DepartedMembers;
   readonly states: StateHashes;
   readonly #votes = new Map<ReplicaId, VotePerTerm>();
   readonly #reportVote: Report;
@@ -42,6 +44,7 @@ export class WatchedGroup {
     this.history = new AppliedHistory(to("committed never changes"));
     this.quorum = new QuorumDurability(this.entries, to("acknowledged means durable"));
     this.commitments = new Commitments(this.quorum, to("committed never changes"));
+    this.members = new DepartedMembers(to("committed never changes"));
     this.states = new StateHashes(to("equal state at equal index"));
     this.#reportVote = to("one vote per term");
   }
