@@ -2,14 +2,13 @@
  * Puts a tablet server together over its world: tablets over the replica host, the row service on the batch
  * channel, the heartbeat to the masters. The same server runs in a real process (server.ts) and in the simulator.
  */
-import { delay } from "@stele/shared/clock.ts";
 import type { ServerConfig } from "@stele/shared/config-knobs.ts";
 import type { InternalService, ServerWorld } from "@stele/shared/process/server-world.ts";
 import { openReplicatedProcess } from "@stele/shared/process/replicated-process.ts";
+import type { ReplicatedProcess } from "@stele/shared/process/replicated-process.ts";
 import { BATCH_PATH } from "@stele/shared/rpc/batch-channel.ts";
 import { BatchResponder } from "@stele/shared/rpc/batch-responder.ts";
 import { Heartbeat } from "./heartbeat.ts";
-import { IdempotencyExpiry } from "./idempotency-expiry.ts";
 import { ReplicaReports } from "./replica-reports.ts";
 import { registerVerifyRoutes } from "./routes/verify-route.ts";
 import { RowService } from "./row-service.ts";
@@ -19,9 +18,7 @@ import { RowLoader } from "./tablet/row-loader.ts";
 import { Verifications } from "./tablet/verifications.ts";
 import { TabletSet } from "./tablet-set.ts";
 import { TabletSizes } from "./tablet-sizes.ts";
-
-const REFRESH_SIZES_MS = 10_000;
-const EXPIRY_TICK_MS = 1_000;
+import { Upkeep } from "./upkeep.ts";
 
 export interface TabletServer {
   readonly tablets: TabletSet;
@@ -67,10 +64,52 @@ export async function startTabletServer(
     refused: (detail) => log.error({ detail }, "the masters refuse this server"),
   });
   changed = () => heartbeat.changed();
+  let joined = false;
+  // With its masters away a server serves all the same, so only its own beginning counts.
+  const unreadyReason = (): string | null =>
+    joined ? null : "no master has told the cluster's id yet";
+  const service = tabletService({ world, shell, heartbeat, unreadyReason, failed });
+  await shell.listen(service).catch(async (error: unknown) => {
+    await shell.close();
+    throw error;
+  });
+  host.start();
+  let closing = false;
+  const join = async (): Promise<void> => {
+    await member.join();
+    joined = true;
+    if (!closing) heartbeat.start();
+  };
+  void join().catch(failed);
+  const upkeep = new Upkeep({ clock, store, tablets, sizes, failed });
+  upkeep.start();
+  return {
+    tablets,
+    close: async () => {
+      closing = true;
+      upkeep.stop();
+      heartbeat.stop();
+      await shell.close();
+    },
+  };
+}
+
+interface TabletServiceParts {
+  readonly world: ServerWorld;
+  readonly shell: ReplicatedProcess<TabletSet>;
+  readonly heartbeat: Heartbeat;
+  readonly unreadyReason: () => string | null;
+  readonly failed: (error: unknown) => void;
+}
+
+/** What it answers on the internal network: row calls, and comparisons of replicas. */
+function tabletService(parts: TabletServiceParts): InternalService {
+  const { heartbeat, unreadyReason, failed } = parts;
+  const { addresses, clock, random } = parts.world;
+  const { host, machines: tablets, member, self, store } = parts.shell;
   const rows = new RowService({ tablets, store, clock, failed });
   const responder = new BatchResponder({ clock, handler: rows });
-  let joined = false;
-  const service: InternalService = {
+  return {
     register: (routes) => {
       routes.exchange(BATCH_PATH, responder.accept);
       registerVerifyRoutes(routes, {
@@ -83,8 +122,7 @@ export async function startTabletServer(
         addressOf: (server) => addresses.book.get(server),
       });
     },
-    // With its masters away a server serves all the same, so only its own beginning counts.
-    unreadyReason: () => (joined ? null : "no master has told the cluster's id yet"),
+    unreadyReason,
     metrics: tabletServerMetrics({
       host,
       tablets,
@@ -94,35 +132,5 @@ export async function startTabletServer(
         return atMs === null ? null : clock.monotonicMs() - atMs;
       },
     }),
-  };
-  await shell.listen(service).catch(async (error: unknown) => {
-    await shell.close();
-    throw error;
-  });
-  host.start();
-  let closing = false;
-  const join = async (): Promise<void> => {
-    await member.join();
-    joined = true;
-    if (!closing) heartbeat.start();
-  };
-  const expiry = new IdempotencyExpiry({ store, clock, tablets: () => tablets.tablets(), failed });
-  const every = async (periodMs: number, work: () => Promise<void>): Promise<void> => {
-    for (;;) {
-      await delay(clock, periodMs);
-      if (closing) return;
-      await work();
-    }
-  };
-  void join().catch(failed);
-  void every(REFRESH_SIZES_MS, () => sizes.refresh([...tablets.tablets()])).catch(failed);
-  void every(EXPIRY_TICK_MS, () => expiry.tick()).catch(failed);
-  return {
-    tablets,
-    close: async () => {
-      closing = true;
-      heartbeat.stop();
-      await shell.close();
-    },
   };
 }

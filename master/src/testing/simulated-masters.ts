@@ -21,7 +21,7 @@ import { RaftReceiver } from "@stele/shared/rpc/raft-receiver.ts";
 import { QueuedRaftTransport, RAFT_PATHS } from "@stele/shared/rpc/raft-transport.ts";
 import { RpcClient } from "@stele/shared/rpc/rpc-client.ts";
 import { routeEndpoint, type RpcRoute } from "@stele/shared/rpc/rpc-route.ts";
-import type { RequestOf, ResponseOf } from "@stele/shared/rpc/rpc-route.ts";
+import type { RequestOf, ResponseOf, RouteEnvironment } from "@stele/shared/rpc/rpc-route.ts";
 import { SimulatedClock, type ProcessClock } from "@stele/shared/testing/simulated-clock.ts";
 import { timing } from "@stele/shared/timing.ts";
 import { catalogMachines } from "../catalog/catalog-machine.ts";
@@ -48,6 +48,15 @@ export interface RunningMaster {
   readonly host: ReplicaHost;
   readonly clock: ProcessClock;
   readonly net: MemoryHost;
+}
+
+/** One process of a master, from start to crash. */
+interface MasterProcess {
+  readonly clock: ProcessClock;
+  readonly net: MemoryHost;
+  readonly directory: Directory;
+  readonly failed: (error: unknown) => void;
+  readonly environment: RouteEnvironment;
 }
 
 export class SimulatedMasters {
@@ -105,73 +114,12 @@ export class SimulatedMasters {
 
   async start(at: number, { bootstrap }: { readonly bootstrap: boolean }): Promise<void> {
     assert(this.running[at] === null, () => `master ${at} runs already`);
-    const directory = this.#directory(at);
-    const url = must(this.urls[at], "a master");
-    const clock = this.clock.process();
-    const net = this.network.host(url, clock);
-    const failed = (error: unknown): void =>
-      void this.failures.push(`m${at + 1}: ${String(error)}`);
-    const unexpected = (error: unknown, path: string): void => failed(`${path}: ${String(error)}`);
-    const environment = { clock, unexpected };
-    const clusterId = (): string => directory.clusterId ?? "";
-    const inbox: { host: RaftInbox | null } = { host: null };
-    const arriving: RaftInbox = {
-      receive: (from, envelopes) => inbox.host?.receive(from, envelopes),
-      unreachable: (server, reason) => inbox.host?.unreachable(server, reason),
-    };
-    const urlOf = (server: ServerId): string | null => directory.addresses.get(server)?.url ?? null;
-    const store = await directory.storeDisk.open();
-    const replica = new CatalogReplica({
-      clock,
-      log: silentLog,
-      limits: this.limits,
-      holdMs: 1_000,
-      failed,
-    });
-    const host = await ReplicaHost.open({
-      serverId: directory.serverId,
-      clock,
-      random: this.random,
-      timing: timing(),
-      store,
-      commitLog: { directory: directory.logDisk.openDirectory(), segmentBytes: 64 * 1024 },
-      transport: new QueuedRaftTransport({
-        clock,
-        exchange: net,
-        urls: { urlOf },
-        inbox: arriving,
-        clusterId,
-        sender: directory.serverId,
-      }),
-      snapshotLink: {
-        send: async (to, frames) => {
-          const peer = must(urlOf(to), "the address of a member");
-          const answer = await net.sendStream(peer, SNAPSHOT_PATH, frames, { answerMs: 10_000 });
-          return answer.toString() as SnapshotAnswer;
-        },
-      },
-      factory: catalogMachines({ store, clock }, replica.watch),
-      limits: { ...DEFAULT_HOST_LIMITS, checkpointIntervalMs: 5_000, retainedLogBytes: 4 * 1024 },
-      log: silentLog,
-      failed,
-    });
-    inbox.host = host;
-    const receiver = new RaftReceiver({
-      inbox: arriving,
-      clusterId,
-      recipient: directory.serverId,
-    });
-    net.serve(RAFT_PATHS.vital, receiver.accept);
-    net.serve(RAFT_PATHS.append, receiver.accept);
-    net.serveStream(
-      SNAPSHOT_PATH,
-      async (frames) => Buffer.from(await host.receiveSnapshot(frames)),
-      environment,
-    );
-    const self = this.#address(at, directory);
+    const process = this.#newProcess(at);
+    const { clock, net, directory, environment } = process;
+    const { host, replica } = await this.#openReplica(process);
     try {
       const master = await Master.open({
-        self,
+        self: this.#address(at, directory),
         masterUrls: this.urls,
         bootstrap,
         cluster: {
@@ -207,6 +155,71 @@ export class SimulatedMasters {
       this.running[at] = { master: null as never, replica, host, clock, net };
       this.#refused(at, error);
     }
+  }
+
+  #newProcess(at: number): MasterProcess {
+    const clock = this.clock.process();
+    const failed = (error: unknown): void =>
+      void this.failures.push(`m${at + 1}: ${String(error)}`);
+    const unexpected = (error: unknown, path: string): void => failed(`${path}: ${String(error)}`);
+    return {
+      clock,
+      net: this.network.host(must(this.urls[at], "a master"), clock),
+      directory: this.#directory(at),
+      failed,
+      environment: { clock, unexpected },
+    };
+  }
+
+  /** The replica of the catalog over its host, reached by the others. */
+  async #openReplica(process: MasterProcess): Promise<Pick<RunningMaster, "host" | "replica">> {
+    const { clock, net, directory, failed, environment } = process;
+    const clusterId = (): string => directory.clusterId ?? "";
+    const urlOf = (server: ServerId): string | null => directory.addresses.get(server)?.url ?? null;
+    const inbox: { host: RaftInbox | null } = { host: null };
+    const arriving: RaftInbox = {
+      receive: (from, envelopes) => inbox.host?.receive(from, envelopes),
+      unreachable: (server, reason) => inbox.host?.unreachable(server, reason),
+    };
+    const store = await directory.storeDisk.open();
+    const { limits } = this;
+    const replica = new CatalogReplica({ clock, log: silentLog, limits, holdMs: 1_000, failed });
+    const sender = directory.serverId;
+    const host = await ReplicaHost.open({
+      serverId: sender,
+      clock,
+      random: this.random,
+      timing: timing(),
+      store,
+      commitLog: { directory: directory.logDisk.openDirectory(), segmentBytes: 64 * 1024 },
+      transport: new QueuedRaftTransport({
+        clock,
+        exchange: net,
+        urls: { urlOf },
+        inbox: arriving,
+        clusterId,
+        sender,
+      }),
+      snapshotLink: {
+        send: async (to, frames) => {
+          const peer = must(urlOf(to), "the address of a member");
+          const answer = await net.sendStream(peer, SNAPSHOT_PATH, frames, { answerMs: 10_000 });
+          return answer.toString() as SnapshotAnswer;
+        },
+      },
+      factory: catalogMachines({ store, clock }, replica.watch),
+      limits: { ...DEFAULT_HOST_LIMITS, checkpointIntervalMs: 5_000, retainedLogBytes: 4 * 1024 },
+      log: silentLog,
+      failed,
+    });
+    inbox.host = host;
+    const receiver = new RaftReceiver({ inbox: arriving, clusterId, recipient: sender });
+    net.serve(RAFT_PATHS.vital, receiver.accept);
+    net.serve(RAFT_PATHS.append, receiver.accept);
+    const receive = async (frames: AsyncIterable<Buffer>): Promise<Buffer> =>
+      Buffer.from(await host.receiveSnapshot(frames));
+    net.serveStream(SNAPSHOT_PATH, receive, environment);
+    return { host, replica };
   }
 
   /** Calls a route from a process of its own, at the leader. Null: nobody answered in time. */
