@@ -80,6 +80,12 @@ export class DiskInjection {
     return DONE;
   }
 
+  stallStore(process: SimulatedProcess, { durationMs }: Action<"store-stalls">): Effect {
+    if (process.disks === null || process.state !== "running") return null;
+    process.disks.store.stallNextFlush(durationMs);
+    return DONE;
+  }
+
   failStore(process: SimulatedProcess): Effect {
     if (process.disks === null || process.state !== "running") return null;
     excuse(process);

@@ -168,6 +168,8 @@ export class FaultInjection {
         return this.#disks.fill(process, action);
       case "log-disk-stalls":
         return this.#disks.stall(process, action);
+      case "store-stalls":
+        return this.#disks.stallStore(process, action);
       case "store-write-fails":
         return this.#disks.failStore(process);
       case "bit-flipped-in-log":

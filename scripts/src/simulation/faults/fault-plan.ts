@@ -91,6 +91,7 @@ export const PLANNED_KINDS: readonly FaultKind[] = [
   "log-disk-full",
   "log-disk-stalls",
   "store-write-fails",
+  "store-stalls",
   "bit-flipped-in-log",
   "sector-misplaced-in-log",
   "bit-flipped-in-store",
@@ -285,7 +286,8 @@ function fullDisks(drawing: Drawing): Body {
 
 function stalls(drawing: Drawing): Body {
   const durationMs = drawing.draws.duration(200, 10_000);
-  const action = { kind: "log-disk-stalls", durationMs } as const;
+  const kind = drawing.draws.of(["log-disk-stalls", "store-stalls"] as const);
+  const action = { kind, durationMs };
   return { target: anyServer(drawing), trigger: AT_ONCE, action };
 }
 

@@ -94,6 +94,8 @@ export type FaultAction =
   /** The next step of the log's disk takes so long. */
   | { readonly kind: "log-disk-stalls"; readonly durationMs: number }
   | { readonly kind: "store-write-fails" }
+  /** The store's next flush takes so much longer, and what must wait for it waits. */
+  | { readonly kind: "store-stalls"; readonly durationMs: number }
   /** `place` is taken modulo what there is; null: it does not crash, and finds out when it may. */
   | {
       readonly kind: "bit-flipped-in-log";
@@ -153,6 +155,8 @@ export type StoryAction =
     }
   | {
       readonly kind: "leader-away-and-back";
+      /** What is late: requests of clients, or steps for a replacement. */
+      readonly late: "requests" | "steps";
       readonly byMs: number;
       readonly lateForMs: number;
     }

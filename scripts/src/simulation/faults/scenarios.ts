@@ -20,6 +20,8 @@ const LOOK_EVERY_MS = 2;
 /** A transfer is refused while its target lags. */
 const ASK_EVERY_MS = 20;
 const ASKS = 50;
+/** Of the time by which messages are late: then the first leader leads again. */
+const BACK_SHARE = 0.7;
 
 export class Scenarios {
   readonly #context: InjectionContext;
@@ -106,24 +108,30 @@ export class Scenarios {
     };
   }
 
-  /** Requests to the leader arrive when it has given up the leadership, and taken it again. */
+  /**
+   * What is sent to the leader arrives when it has given up the leadership, and taken it again. The leader is the
+   * process, or that of the group in which the process waits for its first snapshot: it is to be brought in now.
+   */
   leaderAwayAndBack(
     process: SimulatedProcess,
-    { byMs, lateForMs }: Action<"leader-away-and-back">,
+    { late: what, byMs, lateForMs }: Action<"leader-away-and-back">,
     nth: number,
   ): Effect {
-    const led = this.#ledTablet(process, nth);
-    if (led === null) return null;
+    const led = what === "steps" ? awaitingOn(process) : this.#ledTablet(process, nth);
+    const leader = led === null ? null : leaderOf(this.#all("tablet-server"), led);
+    if (led === null || leader === null) return null;
     const { timers } = this.#context;
-    const other = this.#otherVoter(process, led, nth);
-    const self = leaderOf([process], led)?.replica.replicaId ?? null;
-    if (other === null || self === null) return null;
-    const late = this.#network.late(this.#names("frontend"), [process.name], byMs);
+    const other = this.#otherVoter(leader.process, led, nth);
+    const self = leader.replica.replicaId;
+    if (other === null) return null;
+    const from = what === "steps" ? "master" : "frontend";
+    const late = this.#network.late(this.#names(from), [leader.process.name], byMs);
     timers.after(lateForMs, () => {
       late?.undo?.();
       this.#transfer(led, other.replicaId, ASKS);
     });
-    timers.after(lateForMs + Math.round(byMs * 0.7), () => this.#transfer(led, self, ASKS));
+    const backMs = lateForMs + Math.round(byMs * BACK_SHARE);
+    timers.after(backMs, () => this.#transfer(led, self, ASKS));
     return late;
   }
 
@@ -161,9 +169,7 @@ export class Scenarios {
   }
 
   #awaiting(): TabletId[] {
-    return this.#all("tablet-server").flatMap((process) =>
-      replicasOf(process).flatMap(({ machine, tabletId }) => (machine === null ? [tabletId] : [])),
-    );
+    return this.#all("tablet-server").flatMap((process) => awaitingOn(process) ?? []);
   }
 
   /** The nth tablet of those that the process leads, counting round. */
@@ -183,7 +189,7 @@ export class Scenarios {
     const voters = leaderOf([process], tablet)?.replica.raft.config.voters ?? [];
     const others = this.#all("tablet-server").flatMap((other) => {
       const voter = voters.find(({ serverId }) => serverId === other.serverId);
-      const isOther = voter !== undefined && other !== process;
+      const isOther = voter !== undefined && other !== process && other.host !== null;
       return isOther ? [{ process: other, replicaId: voter.replicaId }] : [];
     });
     return others[nth % Math.max(1, others.length)] ?? null;
@@ -205,4 +211,9 @@ export class Scenarios {
     const { processes } = this.#context.cluster;
     return processes.filter((each) => role === null || each.role === role).map(({ name }) => name);
   }
+}
+
+/** A tablet of which the process has a replica that waits for its first snapshot. */
+function awaitingOn(process: SimulatedProcess): TabletId | null {
+  return replicasOf(process).find(({ machine }) => machine === null)?.tabletId ?? null;
 }

@@ -19,6 +19,12 @@ interface Story {
 const AT_ONCE: FaultTrigger = { kind: "at-once" };
 const AWAITING_WITHIN_MS = 8_000;
 const WHOEVER: FaultTarget = { kind: "whoever" };
+const AWAITING: FaultTrigger = {
+  kind: "state",
+  state: "awaiting-snapshot",
+  nth: 1,
+  patienceMs: AWAITING_WITHIN_MS,
+};
 const LATE = { kind: "late-messages", to: "tablet-server" } as const;
 
 export const STORY_SPECIES = {
@@ -60,9 +66,7 @@ function lateMessages({ draws }: StoryDrawing): Story {
   }
   const durationMs = draws.duration(10, 500);
   const action = { ...LATE, from: "master", byMs, durationMs } as const;
-  const trigger: FaultTrigger = draws.oneIn(4)
-    ? AT_ONCE
-    : { kind: "state", state: "awaiting-snapshot", nth: 1, patienceMs: AWAITING_WITHIN_MS };
+  const trigger: FaultTrigger = draws.oneIn(4) ? AT_ONCE : AWAITING;
   return { target: WHOEVER, trigger, action };
 }
 
@@ -88,9 +92,15 @@ function lostAnswers({ draws }: StoryDrawing): Story {
 }
 
 function awayAndBack({ draws }: StoryDrawing): Story {
+  if (draws.oneIn(2)) {
+    const byMs = draws.between(1_000, 2_800);
+    const lateForMs = draws.between(30, 200);
+    const action = { kind: "leader-away-and-back", late: "steps", byMs, lateForMs } as const;
+    return { target: WHOEVER, trigger: AWAITING, action };
+  }
   const byMs = draws.between(2_000, 4_500);
   const lateForMs = draws.between(50, 600);
-  const action = { kind: "leader-away-and-back", byMs, lateForMs } as const;
+  const action = { kind: "leader-away-and-back", late: "requests", byMs, lateForMs } as const;
   return { target: tabletLeader(draws), trigger: AT_ONCE, action };
 }
 
