@@ -5,7 +5,7 @@
  * U1. The original of every edit occurs exactly once in its file, so a patch that no longer fits is found out.
  * U2. The bug must be caught by a checker of the simulation: the expected ones are named, but any counts.
  */
-import type { CheckerName } from "../simulation/violation.ts";
+import type { CheckerName } from "../check/checker-name.ts";
 
 export interface Edit {
   /** Path from the checkout's root, with forward slashes. */

@@ -1,4 +1,5 @@
-import type { CheckerName } from "../simulation/violation.ts";
+/** What is found wrong with a cluster of real processes. */
+import type { CheckerName } from "../check/checker-name.ts";
 
 export interface FoundProblem {
   readonly checker: CheckerName;

@@ -1,23 +1,5 @@
-/** What a run found wrong, and which of its checkers did. */
-export type CheckerName =
-  | "one leader per term"
-  | "one vote per term"
-  | "log matching"
-  | "committed never changes"
-  | "equal state at equal index"
-  | "ranges tile the key space"
-  | "one lease holder"
-  | "acknowledged means durable"
-  | "log freed below the checkpoint"
-  | "queues within limits"
-  | "linearizability"
-  | "scan coverage"
-  | "linked list"
-  | "exactly once"
-  | "table contents"
-  | "process failed"
-  | "recovery"
-  | "liveness";
+/** What a simulated run found wrong, and which of its checkers did. */
+import type { CheckerName } from "../check/checker-name.ts";
 
 export interface Violation {
   readonly checker: CheckerName;
@@ -25,20 +7,20 @@ export interface Violation {
   readonly atMs: number;
 }
 
-/** Collects them; the run ends at the first. */
+/** Keeps the first: the run ends there. */
 export class Violations {
-  readonly #found: Violation[] = [];
   readonly #nowMs: () => number;
+  #first: Violation | null = null;
 
   constructor(nowMs: () => number) {
     this.#nowMs = nowMs;
   }
 
   add(checker: CheckerName, detail: string): void {
-    this.#found.push({ checker, detail, atMs: this.#nowMs() });
+    this.#first ??= { checker, detail, atMs: this.#nowMs() };
   }
 
   get first(): Violation | null {
-    return this.#found[0] ?? null;
+    return this.#first;
   }
 }

@@ -1,5 +1,5 @@
 /** What all workloads have in common: who calls, what happened, what is found wrong. */
-import type { CheckerName } from "../simulation/violation.ts";
+import type { CheckerName } from "../check/checker-name.ts";
 import type { Closing } from "./closing.ts";
 import type { StoreClient } from "./store-client.ts";
 

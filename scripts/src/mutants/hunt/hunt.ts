@@ -2,7 +2,7 @@
 import { spawn } from "node:child_process";
 import { createInterface } from "node:readline";
 import type { CancelTimer, Clock } from "@stele/shared/clock.ts";
-import type { CheckerName } from "../../simulation/violation.ts";
+import type { CheckerName } from "../../check/checker-name.ts";
 import type { HuntLine } from "./hunt-line.ts";
 
 /** A healthy run takes about a second: one that goes on for so long stands still. */

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
+import type { CheckerName } from "../../check/checker-name.ts";
 import type { RunReport, RunSeed } from "../run-report.ts";
-import type { CheckerName } from "../violation.ts";
 import type { Fault } from "./fault.ts";
 import { shrinkFaults } from "./shrink.ts";
 

@@ -1,7 +1,8 @@
 /** All that is watched of one group, over all servers and all their restarts. */
 import { CATALOG_GROUP, type ReplicaId, type TabletId } from "@stele/shared/ids.ts";
 import type { GroupConfig } from "@stele/shared/raft/group-config.ts";
-import type { CheckerName, Violations } from "../violation.ts";
+import type { CheckerName } from "../../check/checker-name.ts";
+import type { Violations } from "../violation.ts";
 import { AppliedHistory } from "./applied-history.ts";
 import { Commitments } from "./commitments.ts";
 import { DepartedMembers } from "./departed-members.ts";
