@@ -64,6 +64,7 @@ export async function openReplicatedProcess<Machines extends StateMachineFactory
         inbox: relay,
         clusterId,
         sender,
+        limits: { timeoutMs: laneTimeouts(timing(config.timingScale)) },
       }),
     snapshotLink: snapshotLink(streams, urlOf),
     failed: (error) => world.failed("the replica host failed", error),
