@@ -19,6 +19,7 @@ import { unrestReason } from "./cluster/convergence.ts";
 import { SimulatedCluster } from "./cluster/simulated-cluster.ts";
 import type { SimulatedProcess } from "./cluster/simulated-process.ts";
 import { verifyTablets } from "./cluster/verify-tablets.ts";
+import { errorText } from "./error-text.ts";
 import { FaultInjection } from "./faults/fault-injection.ts";
 import { drawFaults } from "./faults/fault-plan.ts";
 import type { Fault } from "./faults/fault.ts";
@@ -121,8 +122,7 @@ class Run {
     try {
       await this.#phases();
     } catch (error) {
-      const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
-      this.#violations.add("process failed", text);
+      this.#violations.add("process failed", errorText(error));
     }
     this.#hostMarks.sample();
   }

@@ -9,6 +9,7 @@ import type { MemoryNetwork } from "@stele/shared/rpc/testing/memory-network.ts"
 import type { SimulatedClock } from "@stele/shared/testing/simulated-clock.ts";
 import { OperationsClient } from "../../workloads/operations-client.ts";
 import type { StoreClient } from "../../workloads/store-client.ts";
+import { errorText } from "../error-text.ts";
 import type { RandomStreams } from "../random-streams.ts";
 import { serverPlans, type ClusterOptions, type ServerPlan } from "./cluster-options.ts";
 import { SimulatedFrontend } from "./simulated-frontend.ts";
@@ -95,8 +96,8 @@ export class SimulatedCluster implements ClusterUnderTest {
       replicas: this.#replicas,
       chunkRows: 1 + this.#streams.of("chunks").below(30),
       unexpected: (error) => {
-        const text = error instanceof Error ? error.stack : String(error);
-        this.#parts.violations.add("process failed", `${frontend.name}: ${text}`);
+        const text = `${frontend.name}: ${errorText(error)}`;
+        this.#parts.violations.add("process failed", text);
       },
     });
   }

@@ -8,6 +8,7 @@ import type { Random } from "@stele/shared/random.ts";
 import { startRouting, type RoutedMember } from "@stele/frontend/routed-member.ts";
 import { routingMetrics } from "@stele/frontend/routing/routing-metrics.ts";
 import type { ProcessClock } from "@stele/shared/testing/simulated-clock.ts";
+import { errorText } from "../error-text.ts";
 import { ProcessLife, type Incarnation } from "./process-life.ts";
 import { SimulatedDirectory } from "./simulated-directory.ts";
 import type { ProcessState, SimulatedProcess } from "./simulated-process.ts";
@@ -123,8 +124,8 @@ export class SimulatedFrontend implements SimulatedProcess {
       addresses: this.#directory.openAddressBook(),
       exchange: net,
       failed: (reason, error) => {
-        const text = error instanceof Error ? error.stack : String(error);
-        this.#parts.violations.add("process failed", `${this.name}: ${reason}: ${text}`);
+        const text = `${this.name}: ${reason}: ${errorText(error)}`;
+        this.#parts.violations.add("process failed", text);
       },
     };
   }

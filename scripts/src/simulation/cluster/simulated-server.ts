@@ -20,6 +20,7 @@ import type { MemoryHost, MemoryNetwork } from "@stele/shared/rpc/testing/memory
 import { routeEndpoint } from "@stele/shared/rpc/rpc-route.ts";
 import type { ServerRole } from "@stele/shared/server-role.ts";
 import type { ProcessClock, SimulatedClock } from "@stele/shared/testing/simulated-clock.ts";
+import { errorText } from "../error-text.ts";
 import type { Trace } from "../trace.ts";
 import type { Violations } from "../violation.ts";
 import { ProcessLife, type Incarnation } from "./process-life.ts";
@@ -201,7 +202,7 @@ export class SimulatedServer implements SimulatedProcess {
 
   #failed(incarnation: Incarnation, reason: string, error: unknown): void {
     if (!this.#life.isNow(incarnation)) return;
-    this.#parts.trace.note(this.name, `ends: ${reason}: ${textOf(error)}`);
+    this.#parts.trace.note(this.name, `ends: ${reason}: ${errorText(error)}`);
     this.#judge(reason, error);
     this.crash("process");
     this.#parts.ended(this);
@@ -210,7 +211,7 @@ export class SimulatedServer implements SimulatedProcess {
   /** V1. */
   #judge(where: string, error: unknown): void {
     if (!(error instanceof InvariantError) && (this.diskFault || this.tainted)) return;
-    this.#parts.violations.add("process failed", `${this.name}: ${where}: ${textOf(error)}`);
+    this.#parts.violations.add("process failed", `${this.name}: ${where}: ${errorText(error)}`);
   }
 }
 
@@ -223,8 +224,4 @@ function routesOn(
     stream: (path, handler) => net.serveStream(path, handler, environment),
     route: (route, handler) => net.serve(route.path, routeEndpoint(route, handler, environment)),
   };
-}
-
-function textOf(error: unknown): string {
-  return error instanceof Error ? (error.stack ?? error.message) : String(error);
 }

@@ -1,4 +1,5 @@
 /** A process that runs seeds, one at a time, as it is told to. Argument: the module that exports `runSeed`. */
+import { errorText } from "../error-text.ts";
 import type { RunSeed } from "../run-report.ts";
 import { LastLines } from "./last-lines.ts";
 import type { SeedAnswer, SeedJob } from "./seed-messages.ts";
@@ -13,8 +14,7 @@ async function answer({ seed, faults, traceLines }: SeedJob): Promise<SeedAnswer
     const report = await runSeed({ seed, faults, trace });
     return { kind: "ran", report, trace: lines.all() };
   } catch (error) {
-    const detail = error instanceof Error ? (error.stack ?? error.message) : String(error);
-    return { kind: "threw", detail };
+    return { kind: "threw", detail: errorText(error) };
   }
 }
 
