@@ -4,6 +4,7 @@
  * E1. Each acts on the group of the leader that its target names as it finds it, and does nothing without.
  * E2. What a story holds ends with its `undo`, however far it came; its timers end with all others.
  */
+import type { Replica } from "@stele/shared/replication/replica.ts";
 import type { SimulatedProcess } from "../cluster/simulated-process.ts";
 import type { FaultTarget } from "./fault.ts";
 import type { Effect, InjectionContext } from "./injection-context.ts";
@@ -13,11 +14,13 @@ import { leaderOf, nthLeader, type PlacedReplica } from "./replicas.ts";
 
 export type ElectionAction =
   /**
-   * The leader hears no other replica, its clients go on writing there; when another is elected, that one goes down,
-   * after so much time to send what it has, and the old leader is back with a log of its own.
+   * The leader hears no other replica, its clients go on writing there; when another is elected, that one goes down a
+   * while later, and the old leader is back with a log of its own. Unheard, it is cut off behind its requests for
+   * votes, and nobody but itself ever has the entry that opened its term.
    */
   | {
       readonly kind: "leaders-lost-in-turn";
+      readonly heard: boolean;
       readonly afterMs: number;
       readonly downMs: number;
       /** Of the old leader's solitude, at most. */
@@ -36,7 +39,8 @@ export type ElectionAction =
 
 type Action<Kind extends ElectionAction["kind"]> = Extract<ElectionAction, { kind: Kind }>;
 
-const LOOK_EVERY_MS = 2;
+/** Less than a message takes. */
+const LOOK_EVERY_MS = 0.2;
 
 export class ElectionScenarios {
   readonly #context: InjectionContext;
@@ -51,13 +55,23 @@ export class ElectionScenarios {
 
   leadersLostInTurn(
     target: FaultTarget,
-    { afterMs, downMs, durationMs }: Action<"leaders-lost-in-turn">,
+    { heard, afterMs, downMs, durationMs }: Action<"leaders-lost-in-turn">,
   ): Effect {
     const led = this.#led(target);
     if (led === null) return null;
     const { timers, marks } = this.#context;
     const { replica, others, process } = led;
     const held = this.#network.cutLinks([process.name], namesOf(others), "both");
+    let silenced: { readonly process: SimulatedProcess; readonly effect: Effect } | null = null;
+    const silence = (campaigner: SimulatedProcess | null): void => {
+      if (silenced?.process === campaigner) return;
+      silenced?.effect?.undo?.();
+      const to = namesOf(others);
+      silenced =
+        campaigner === null
+          ? null
+          : { process: campaigner, effect: this.#network.cutLinks([campaigner.name], to, "one") };
+    };
     const { term } = replica.raft;
     const endsMs = timers.nowMs() + durationMs;
     const look = (): void => {
@@ -67,11 +81,20 @@ export class ElectionScenarios {
           marks.add("elected leader lost, old leader back");
           this.#crash(next.process, downMs);
           held?.undo?.();
+          silence(null);
         });
-      } else if (timers.nowMs() < endsMs) timers.after(LOOK_EVERY_MS, look);
+      } else if (timers.nowMs() < endsMs) {
+        if (!heard) silence(others.find((other) => hasAskedForVotes(other, replica)) ?? null);
+        timers.after(LOOK_EVERY_MS, look);
+      }
     };
     look();
-    return held;
+    return {
+      undo: () => {
+        held?.undo?.();
+        silence(null);
+      },
+    };
   }
 
   votersRestartInLease(
@@ -121,6 +144,13 @@ export class ElectionScenarios {
     });
     return others.length === 0 ? null : { ...leader, others };
   }
+}
+
+/** Its requests have left, since its own vote is durable. */
+function hasAskedForVotes({ host }: SimulatedProcess, { tabletId }: Replica): boolean {
+  const replica = (host?.group(tabletId) ?? null) as Replica | null;
+  if (replica === null || replica.raft.role !== "candidate") return false;
+  return replica.logState.hardState.term === replica.raft.term;
 }
 
 function namesOf(processes: readonly SimulatedProcess[]): string[] {

@@ -352,10 +352,10 @@ function moves(drawing: Drawing): Body {
 
 function leadersLostInTurn(drawing: Drawing): Body {
   const { draws } = drawing;
-  const afterMs = draws.oneIn(3) ? 0 : draws.duration(1, 300);
   const action: FaultAction = {
     kind: "leaders-lost-in-turn",
-    afterMs,
+    heard: draws.oneIn(2),
+    afterMs: draws.duration(1, 300),
     downMs: draws.between(2_000, 6_000),
     durationMs: draws.between(2_000, 6_000),
   };

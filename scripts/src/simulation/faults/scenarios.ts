@@ -20,8 +20,8 @@ const LOOK_EVERY_MS = 2;
 /** A transfer is refused while its target lags. */
 const ASK_EVERY_MS = 20;
 const ASKS = 50;
-/** Of the time by which messages are late: then the first leader leads again. */
-const BACK_SHARE = 0.7;
+/** So long before what is late arrives the first leader takes the leadership back. */
+const BACK_BEFORE_MS = 250;
 
 export class Scenarios {
   readonly #context: InjectionContext;
@@ -130,8 +130,7 @@ export class Scenarios {
       late?.undo?.();
       this.#transfer(led, other.replicaId, ASKS);
     });
-    const backMs = lateForMs + Math.round(byMs * BACK_SHARE);
-    timers.after(backMs, () => this.#transfer(led, self, ASKS));
+    timers.after(byMs - BACK_BEFORE_MS, () => this.#transfer(led, self, ASKS));
     return late;
   }
 

@@ -93,7 +93,7 @@ function lostAnswers({ draws }: StoryDrawing): Story {
 
 function awayAndBack({ draws }: StoryDrawing): Story {
   if (draws.oneIn(2)) {
-    const byMs = draws.between(1_000, 2_800);
+    const byMs = draws.between(1_500, 2_800);
     const lateForMs = draws.between(30, 200);
     const action = { kind: "leader-away-and-back", late: "steps", byMs, lateForMs } as const;
     return { target: WHOEVER, trigger: AWAITING, action };
