@@ -75,14 +75,14 @@ async function tryMutant(copy: ScratchCopy, mutant: Mutant, run: MutantRun): Pro
 
 /** R1. */
 async function huntFor(copy: ScratchCopy, mutant: Mutant, run: MutantRun): Promise<Finding> {
-  const { range, clock, signal, progress } = run;
+  const { range, signal, progress } = run;
   const end = range.from + range.seeds;
   for (let from = range.from; from < end;) {
     const rest = { from, seeds: end - from };
-    const finding = await copy.having(mutant, () => hunt(copy.directory, rest, clock, signal));
+    const finding = await copy.having(mutant, () => hunt(copy.directory, rest, signal));
     if (finding.kind === "survived") break;
     const { seed } = finding;
-    const clean = await hunt(copy.directory, { from: seed, seeds: 1 }, clock, signal);
+    const clean = await hunt(copy.directory, { from: seed, seeds: 1 }, signal);
     if (clean.kind === "survived") return finding;
     if (clean.by === "gives up") throw new NotCleanError(clean);
     progress(

@@ -1,13 +1,15 @@
-/** Runs seeds in a scratch copy, in a process of its own, until a checker finds something wrong. */
-import { spawn } from "node:child_process";
-import { createInterface } from "node:readline";
-import type { CancelTimer, Clock } from "@stele/shared/clock.ts";
+/**
+ * Runs seeds in a scratch copy, in a process of their own, until a checker finds something wrong. It is a process of
+ * the simulator's pool, which loads the copy's run instead of the checkout's.
+ */
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
 import type { CheckerName } from "../../check/checker-name.ts";
-import type { HuntLine } from "./hunt-line.ts";
+import type { SeedOutcome } from "../../simulation/command/seed-messages.ts";
+import { SeedPool } from "../../simulation/command/seed-pool.adapter.ts";
 
 /** A healthy run takes about a second: one that goes on for so long stands still. */
 const SEED_LIMIT_MS = 180_000;
-const DETAIL_LENGTH_MAX = 2000;
 
 export interface SeedRange {
   readonly from: number;
@@ -17,7 +19,7 @@ export interface SeedRange {
 export interface Catch {
   readonly kind: "caught";
   readonly seed: number;
-  /** `stands still`: no end within the limit. `gives up`: the process that ran the seed ended. */
+  /** `stands still`: no end within the limit. `gives up`: the run, or the process that ran it, broke. */
   readonly by: CheckerName | "stands still" | "gives up";
   readonly detail: string;
 }
@@ -28,45 +30,39 @@ export type Finding = Catch | { readonly kind: "survived" };
 export async function hunt(
   directory: string,
   { from, seeds }: SeedRange,
-  clock: Clock,
   signal: AbortSignal,
 ): Promise<Finding> {
-  const child = spawn(
-    process.execPath,
-    ["scripts/src/mutants/hunt/main.ts", String(from), String(seeds)],
-    { cwd: directory, stdio: ["ignore", "pipe", "pipe"], signal, killSignal: "SIGKILL" },
-  );
-  let seed = from;
-  let found: Catch | null = null;
-  let complaint = "";
-  let standsStill = false;
-  const startLimit = (): CancelTimer =>
-    clock.after(SEED_LIMIT_MS, () => {
-      standsStill = true;
-      child.kill("SIGKILL");
-    });
-  let cancelLimit = startLimit();
-  child.stderr.setEncoding("utf8").on("data", (text: string) => {
-    complaint = (complaint + text).slice(-DETAIL_LENGTH_MAX);
-  });
-  createInterface({ input: child.stdout }).on("line", (text) => {
-    cancelLimit();
-    cancelLimit = startLimit();
-    const line = JSON.parse(text) as HuntLine;
-    seed = line.seed + 1;
-    if (line.violation === null) return;
-    const { checker: by, detail } = line.violation;
-    found = { kind: "caught", seed: line.seed, by, detail };
-  });
+  signal.throwIfAborted();
+  const runModule = pathToFileURL(join(directory, "scripts/src/simulation/run.ts"));
+  const pool = new SeedPool({ jobs: 1, runModule, limitMs: SEED_LIMIT_MS });
+  // What is under way then ends as crashed.
+  const end = (): void => void pool.close();
+  signal.addEventListener("abort", end, { once: true });
   try {
-    const exitCode = await new Promise<number | null>((resolve, reject) => {
-      child.on("error", reject);
-      child.on("close", resolve);
-    });
-    if (found !== null) return found;
-    if (exitCode === 0 && seed === from + seeds) return { kind: "survived" };
+    for (let seed = from; seed < from + seeds; seed++) {
+      const found = catchOf(seed, await pool.run({ seed, faults: null, traceLines: 0 }));
+      signal.throwIfAborted();
+      if (found !== null) return found;
+    }
+    return { kind: "survived" };
   } finally {
-    cancelLimit();
+    signal.removeEventListener("abort", end);
+    await pool.close();
   }
-  return { kind: "caught", seed, by: standsStill ? "stands still" : "gives up", detail: complaint };
+}
+
+/** Null: nothing was found wrong. */
+function catchOf(seed: number, outcome: SeedOutcome): Catch | null {
+  switch (outcome.kind) {
+    case "ran": {
+      const { violation } = outcome.report;
+      if (violation === null) return null;
+      return { kind: "caught", seed, by: violation.checker, detail: violation.detail };
+    }
+    case "hung":
+      return { kind: "caught", seed, by: "stands still", detail: `for ${outcome.limitMs} ms` };
+    case "threw":
+    case "crashed":
+      return { kind: "caught", seed, by: "gives up", detail: outcome.detail };
+  }
 }

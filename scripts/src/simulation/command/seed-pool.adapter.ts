@@ -10,6 +10,7 @@ import type { SeedAnswer, SeedJob, SeedOutcome } from "./seed-messages.ts";
 
 const WORKER = new URL("./seed-worker.adapter.ts", import.meta.url);
 const STDERR_CHARACTERS = 4_000;
+const CLOSED: SeedOutcome = { kind: "crashed", detail: "the pool was closed" };
 
 export interface SeedPoolOptions {
   readonly jobs: number;
@@ -36,6 +37,7 @@ export class SeedPool {
   }
 
   run(job: SeedJob): Promise<SeedOutcome> {
+    if (this.#closed) return Promise.resolve(CLOSED);
     return new Promise((settle) => {
       this.#waiting.push({ job, settle });
       this.#next();
@@ -47,7 +49,7 @@ export class SeedPool {
     this.#closed = true;
     const waiting = this.#waiting;
     this.#waiting = [];
-    for (const { settle } of waiting) settle({ kind: "crashed", detail: "the pool was closed" });
+    for (const { settle } of waiting) settle(CLOSED);
     await Promise.all([...this.#workers].map((worker) => worker.kill()));
   }
 
