@@ -6,6 +6,14 @@ export function parseCount(text: string): number {
   return Number(text);
 }
 
+export function parseAtLeast(least: number): (text: string) => number {
+  return (text) => {
+    const count = parseCount(text);
+    if (count < least) throw new InvalidArgumentError(`It must be at least ${least}.`);
+    return count;
+  };
+}
+
 export function parsePort(text: string): number {
   const port = /^\d{1,5}$/.test(text) ? Number(text) : Number.NaN;
   if (!(port >= 0 && port <= 65_535)) throw new InvalidArgumentError("It must be a port number.");

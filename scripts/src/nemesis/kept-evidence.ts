@@ -22,6 +22,6 @@ export function keepHistories(
   }
 }
 
-export function historyPath(directory: string, table: string): string {
+function historyPath(directory: string, table: string): string {
   return join(directory, `history-${table}.ndjson`);
 }

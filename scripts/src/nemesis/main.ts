@@ -3,6 +3,7 @@ import { randomInt } from "node:crypto";
 import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
+import { parseOrExit } from "../cli/parse-or-exit.ts";
 import { LaunchError } from "../launch/launch-error.ts";
 import { failureText, figuresText, nemesisCommand } from "./nemesis-command.ts";
 import type { NemesisOptions } from "./nemesis-command.ts";
@@ -11,12 +12,8 @@ import { runNemesis } from "./nemesis-run.ts";
 const SEEDS = 1_000_000;
 const INTERRUPTED = 130;
 
-const command = nemesisCommand().parse();
-const options = command.opts<NemesisOptions>();
+const options = parseOrExit<NemesisOptions>(nemesisCommand());
 const { masters, tabletServers, frontends, clients, duration, only } = options;
-if (tabletServers < 3)
-  command.error("error: --tablet-servers is at least 3: tables have 3 replicas");
-if (clients < 1) command.error("error: --clients is at least 1");
 
 const seed = options.seed ?? randomInt(SEEDS);
 const directory = mkdtempSync(

@@ -49,6 +49,13 @@ test("faults are named with commas between, and unknown ones are refused", () =>
   expect(() => parsed("kill")).toThrow("too many arguments");
 });
 
+test("clusters that cannot be are refused", () => {
+  expect(() => parsed("--masters", "2")).toThrow("must be 1, 3 or 5");
+  expect(() => parsed("--tablet-servers", "2")).toThrow("must be at least 3");
+  expect(() => parsed("--frontends", "0")).toThrow("must be at least 1");
+  expect(() => parsed("--clients", "0")).toThrow("must be at least 1");
+});
+
 test("the figures are one line", () => {
   expect(figuresText(7, REPORT)).toBe(
     "seed 7; 12 s; 3 faults (kill 2, one-way 1); 100 operations (70 writes acknowledged, 5 unknown, " +

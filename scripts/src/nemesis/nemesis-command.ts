@@ -1,6 +1,6 @@
 /** `npm run nemesis`: its options, and what it says in the end. */
 import { Command, InvalidArgumentError, Option } from "commander";
-import { parseCount, parseDuration } from "../cli/option-values.ts";
+import { parseAtLeast, parseCount, parseDuration } from "../cli/option-values.ts";
 import { FAULT_KINDS } from "./faults/fault.ts";
 import type { FaultKind } from "./faults/fault.ts";
 import type { NemesisReport } from "./nemesis-run.ts";
@@ -22,10 +22,11 @@ export interface NemesisOptions {
 const PROBLEMS_SHOWN = 10;
 
 export function nemesisCommand(): Command {
-  return new Command("nemesis")
+  return new Command("npm run nemesis --")
     .description(
       "Runs a cluster of real processes under faults, lets clients work on it, heals it, and judges what the " +
-        "clients were told. Nothing found: exit code 0. Otherwise 1, and histories, faults and logs are kept.\n\n" +
+        "clients were told. What is found wrong leaves histories, faults and logs.\n\n" +
+        "Exit codes: 0 nothing was found wrong, 1 something was, 2 usage, 130 interrupted.\n\n" +
         `Faults: ${FAULT_KINDS.join(", ")}.`,
     )
     .addOption(
@@ -39,13 +40,19 @@ export function nemesisCommand(): Command {
         .argParser(parseKinds)
         .default([...FAULT_KINDS], "all"),
     )
-    .option("--masters <n>", "1, 3 or 5", parseCount, 3)
-    .option("--tablet-servers <n>", "at least 3", parseCount, 5)
-    .option("--frontends <n>", "at least 1", parseCount, 2)
-    .option("--clients <n>", "clients, each with one operation at a time", parseCount, 10)
+    .option("--masters <n>", "1, 3 or 5", parseMasters, 3)
+    .option("--tablet-servers <n>", "at least 3, since tables have 3 replicas", parseAtLeast(3), 5)
+    .option("--frontends <n>", "at least 1", parseAtLeast(1), 2)
+    .option("--clients <n>", "clients, each with one operation at a time", parseAtLeast(1), 10)
     .option("--directory <directory>", "where a new one is made for what a failure leaves")
     .allowExcessArguments(false)
     .showHelpAfterError("(--help lists the options)");
+}
+
+function parseMasters(text: string): number {
+  const masters = parseCount(text);
+  if (![1, 3, 5].includes(masters)) throw new InvalidArgumentError("It must be 1, 3 or 5.");
+  return masters;
 }
 
 function parseKinds(text: string): FaultKind[] {

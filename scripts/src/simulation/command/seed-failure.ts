@@ -26,7 +26,7 @@ export interface ShrunkFailure {
 }
 
 /** One line: which seed, and what was wrong. */
-export function troubleText({ seed, trouble }: SeedFailure): string {
+function troubleText({ seed, trouble }: SeedFailure): string {
   switch (trouble.kind) {
     case "violation":
       return `seed ${seed}: ${violationText(trouble.report)}`;

@@ -1,6 +1,6 @@
 /** The options of `npm run simulate`. */
 import { Command, InvalidArgumentError, Option } from "commander";
-import { parseCount, parseDuration } from "../../cli/option-values.ts";
+import { parseAtLeast, parseCount, parseDuration } from "../../cli/option-values.ts";
 import type { Fault } from "../faults/fault.ts";
 import { PLANNED_KINDS } from "../faults/fault-plan.ts";
 
@@ -34,7 +34,7 @@ export function simulateProgram(defaults: SimulateDefaults): Command {
     .addOption(
       new Option("--seed <n>", "replay one run").argParser(parseCount).conflicts(["seeds", "json"]),
     )
-    .addOption(new Option("--seeds <n>", "run so many seeds").argParser(parseCount))
+    .addOption(new Option("--seeds <n>", "run so many seeds").argParser(parseAtLeast(1)))
     .addOption(
       new Option("--from <n>", "the first of them")
         .argParser(parseCount)
@@ -74,7 +74,7 @@ function parseJobs(text: string): number {
 }
 
 /** As a failure's report prints them. */
-export function parseFaults(text: string): readonly Fault[] {
+function parseFaults(text: string): readonly Fault[] {
   let faults: unknown;
   try {
     faults = JSON.parse(text);

@@ -84,6 +84,7 @@ test("options that make no sense are refused", async () => {
     [],
     ["--seed", "1", "--seeds", "2"],
     ["--seeds", "many"],
+    ["--seeds", "0"],
     ["--seeds", "2", "--jobs", "0"],
     ["--seed", "1", "--faults", '[{"id":1}]'],
     ["--seeds", "2", "--verbose"],
