@@ -149,7 +149,7 @@ export class FaultInjection {
       case "leader-away-and-back":
         return this.#scenarios.leaderAwayAndBack(process, action, fault.id);
       case "back-when-replaced":
-        return this.#scenarios.backWhenReplaced(process, action);
+        return this.#scenarios.backWhenReplaced(process, action, fault.id);
       case "crash":
         return this.#processes.crash(process, action, trigger);
       case "pause":

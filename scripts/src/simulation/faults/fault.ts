@@ -155,15 +155,16 @@ export type StoryAction =
     }
   | {
       readonly kind: "leader-away-and-back";
-      /** What is late: requests of clients, or steps for a replacement. */
-      readonly late: "requests" | "steps";
       readonly byMs: number;
       readonly lateForMs: number;
     }
   | {
       readonly kind: "back-when-replaced";
       readonly patienceMs: number;
-      readonly cutMs: number;
+      /** What happens to the leader when it is back: to be cut off for so long, or to get its steps so late. */
+      readonly then:
+        | { readonly kind: "cut-off"; readonly forMs: number }
+        | { readonly kind: "late-steps"; readonly byMs: number; readonly lateForMs: number };
     };
 
 export type FaultKind = FaultAction["kind"];

@@ -108,39 +108,25 @@ export class Scenarios {
     };
   }
 
-  /**
-   * What is sent to the leader arrives when it has given up the leadership, and taken it again. The leader is the
-   * process, or that of the group in which the process waits for its first snapshot: it is to be brought in now.
-   */
+  /** Requests to the leader arrive when it has given up the leadership, and taken it again. */
   leaderAwayAndBack(
     process: SimulatedProcess,
-    { late: what, byMs, lateForMs }: Action<"leader-away-and-back">,
+    story: Action<"leader-away-and-back">,
     nth: number,
   ): Effect {
-    const led = what === "steps" ? awaitingOn(process) : this.#ledTablet(process, nth);
-    const leader = led === null ? null : leaderOf(this.#all("tablet-server"), led);
-    if (led === null || leader === null) return null;
-    const { timers } = this.#context;
-    const other = this.#otherVoter(leader.process, led, nth);
-    const self = leader.replica.replicaId;
-    if (other === null) return null;
-    const from = what === "steps" ? "master" : "frontend";
-    const late = this.#network.late(this.#names(from), [leader.process.name], byMs);
-    timers.after(lateForMs, () => {
-      late?.undo?.();
-      this.#transfer(led, other.replicaId, ASKS);
-    });
-    timers.after(byMs - BACK_BEFORE_MS, () => this.#transfer(led, self, ASKS));
-    return late;
+    const led = this.#ledTablet(process, nth);
+    return led === null ? null : this.#awayAndBack(led, "frontend", story, nth);
   }
 
   /**
    * A server is away until it counts as gone. When the first replica that takes the place of one of its own has
-   * come to be, it is back, and the leader is cut off from all followers, not from the masters.
+   * come to be, it is back, and the replacement is to be undone: while the leader is cut off from all followers and not
+   * from the masters, or while the step to bring the newcomer in is late, and the leader away and back.
    */
   backWhenReplaced(
     process: SimulatedProcess,
-    { patienceMs, cutMs }: Action<"back-when-replaced">,
+    { patienceMs, then }: Action<"back-when-replaced">,
+    nth: number,
   ): Effect {
     if (process.state === "down") return null;
     const { timers } = this.#context;
@@ -148,27 +134,55 @@ export class Scenarios {
     process.crash("process");
     this.#processes.restartAfter(process, patienceMs);
     const endMs = timers.nowMs() + patienceMs;
-    let undo: (() => void) | null = null;
+    let effect: Effect = null;
     const look = (): void => {
       if (timers.nowMs() >= endMs) return;
       const newcomer = this.#awaiting().find((tablet) => !waiting.has(tablet));
       const leader = newcomer === undefined ? null : leaderOf(this.#all("tablet-server"), newcomer);
-      if (leader === null) {
+      if (newcomer === undefined || leader === null) {
         timers.after(LOOK_EVERY_MS, look);
         return;
       }
-      const { name } = leader.process;
-      const followers = this.#names("tablet-server").filter((other) => other !== name);
-      undo = this.#network.cutLinks([name], followers, "both")?.undo ?? null;
-      timers.after(cutMs, () => undo?.());
+      if (then.kind === "late-steps") {
+        effect = this.#awayAndBack(newcomer, "master", then, nth);
+      } else {
+        const { name } = leader.process;
+        const followers = this.#names("tablet-server").filter((other) => other !== name);
+        effect = this.#network.cutLinks([name], followers, "both");
+        timers.after(then.forMs, () => effect?.undo?.());
+      }
       this.#processes.startNow(process);
     };
     look();
-    return { undo: () => undo?.() };
+    return { undo: () => effect?.undo?.() };
+  }
+
+  #awayAndBack(
+    tablet: TabletId,
+    from: Role,
+    { byMs, lateForMs }: { readonly byMs: number; readonly lateForMs: number },
+    nth: number,
+  ): Effect {
+    const leader = leaderOf(this.#all("tablet-server"), tablet);
+    if (leader === null) return null;
+    const { process, replica } = leader;
+    const other = this.#otherVoter(process, tablet, nth);
+    if (other === null) return null;
+    const { timers } = this.#context;
+    const late = this.#network.late(this.#names(from), [process.name], byMs);
+    timers.after(lateForMs, () => {
+      late?.undo?.();
+      this.#transfer(tablet, other.replicaId, ASKS);
+    });
+    const backMs = Math.max(lateForMs, byMs - BACK_BEFORE_MS);
+    timers.after(backMs, () => this.#transfer(tablet, replica.replicaId, ASKS));
+    return late;
   }
 
   #awaiting(): TabletId[] {
-    return this.#all("tablet-server").flatMap((process) => awaitingOn(process) ?? []);
+    return this.#all("tablet-server").flatMap((process) =>
+      replicasOf(process).flatMap(({ machine, tabletId }) => (machine === null ? [tabletId] : [])),
+    );
   }
 
   /** The nth tablet of those that the process leads, counting round. */
@@ -210,9 +224,4 @@ export class Scenarios {
     const { processes } = this.#context.cluster;
     return processes.filter((each) => role === null || each.role === role).map(({ name }) => name);
   }
-}
-
-/** A tablet of which the process has a replica that waits for its first snapshot. */
-function awaitingOn(process: SimulatedProcess): TabletId | null {
-  return replicasOf(process).find(({ machine }) => machine === null)?.tabletId ?? null;
 }

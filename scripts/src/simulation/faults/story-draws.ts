@@ -92,22 +92,21 @@ function lostAnswers({ draws }: StoryDrawing): Story {
 }
 
 function awayAndBack({ draws }: StoryDrawing): Story {
-  if (draws.oneIn(2)) {
-    const byMs = draws.between(1_500, 2_800);
-    const lateForMs = draws.between(30, 200);
-    const action = { kind: "leader-away-and-back", late: "steps", byMs, lateForMs } as const;
-    return { target: WHOEVER, trigger: AWAITING, action };
-  }
   const byMs = draws.between(2_000, 4_500);
   const lateForMs = draws.between(50, 600);
-  const action = { kind: "leader-away-and-back", late: "requests", byMs, lateForMs } as const;
+  const action = { kind: "leader-away-and-back", byMs, lateForMs } as const;
   return { target: tabletLeader(draws), trigger: AT_ONCE, action };
 }
 
 function backWhenReplaced({ draws, shape }: StoryDrawing): Story {
   const patienceMs = draws.between(6_000, 12_000);
-  const cutMs = draws.between(1_000, 4_000);
-  const action = { kind: "back-when-replaced", patienceMs, cutMs } as const;
+  const forMs = draws.between(1_000, 4_000);
+  const byMs = draws.between(1_000, 2_800);
+  const lateForMs = draws.between(30, 200);
+  const then = draws.oneIn(2)
+    ? ({ kind: "cut-off", forMs } as const)
+    : ({ kind: "late-steps", byMs, lateForMs } as const);
+  const action = { kind: "back-when-replaced", patienceMs, then } as const;
   const target: FaultTarget = { kind: "process", name: draws.of(shape.tabletServers) };
   return { target, trigger: AT_ONCE, action };
 }

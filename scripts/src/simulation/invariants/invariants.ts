@@ -165,7 +165,15 @@ export class Invariants {
   /** Now and then: compares part of the stores' contents, others each time. */
   survey(): void {
     for (const { host } of this.#hosts.values()) if (host !== null) this.#checkBuried(host);
-    this.#survey.part([...this.#hosts.values()]);
+    const hosts = [...this.#hosts.values()];
+    this.#survey.part(hosts);
+    for (const { host } of hosts) {
+      for (const { raft, replicaId, tabletId } of (host?.groups() ?? []) as Iterable<Replica>) {
+        const placed = raft.configAt(raft.commit);
+        if (placed === undefined) continue;
+        this.#groups.of(tabletId, replicaId).members.committed(placed.index, placed.config);
+      }
+    }
   }
 
   /** At the end: compares everything. */
@@ -247,8 +255,6 @@ export class Invariants {
     const group = this.#groups.of(tabletId, replicaId);
     const { history, quorum } = group;
     group.commitments.look(replica);
-    const placed = raft.configAt(raft.commit);
-    if (placed !== undefined) group.members.committed(placed.index, placed.config);
     let applied = after;
     for (const command of commands) {
       const { index, term } = command;
