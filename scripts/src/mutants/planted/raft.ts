@@ -222,6 +222,11 @@ export const raftMutants: readonly Mutant[] = [
         original: "if (newer && state.isPromised() && !isTransfer(request)) return;",
         replacement: "",
       },
+      {
+        file: `${RAFT}/voter.ts`,
+        original: "return isTransfer(request) || !state.isPromised();",
+        replacement: "return true;",
+      },
     ],
     catchers: ["one lease holder", "linearizability"],
   },

@@ -81,7 +81,7 @@ export class DiskInjection {
   }
 
   stallStore(process: SimulatedProcess, { durationMs }: Action<"store-stalls">): Effect {
-    if (process.disks === null || process.state !== "running") return null;
+    if (process.disks === null || process.host === null) return null;
     process.disks.store.stallNextFlush(durationMs);
     return DONE;
   }

@@ -218,7 +218,13 @@ test("healing ends whatever lasts, disarms what waits, and brings everybody up",
       frontends: ["fe1"],
       durationMs: 2_000,
     };
-    const kinds = new Set(["leadership-moved", "store-write-fails", "bit-flipped-in-store"]);
+    // Stores that nobody opened.
+    const kinds = new Set([
+      "leadership-moved",
+      "store-write-fails",
+      "store-stalls",
+      "bit-flipped-in-store",
+    ]);
     const faults = drawFaults(new SeededRandom(seed), shape);
     injection.begin(faults.filter(({ action }) => !kinds.has(action.kind)));
     await cluster.line.runFor(1_500);

@@ -32,7 +32,13 @@ test("300 seeds draw every kind, every trigger and every cut", () => {
           : trigger.kind,
     ),
   );
-  const states = ["joint-config", "awaiting-snapshot", "recovering", "damageable-log"];
+  const states = [
+    "joint-config",
+    "awaiting-snapshot",
+    "recovering",
+    "replica-missing",
+    "damageable-log",
+  ];
   const others = ["at-once", "event", "acknowledgement"];
   expect([...triggers].sort()).toEqual([...states, ...others, ...CRASH_STEPS].sort());
   const shapes = new Set(faults.map(({ action }) => (action.kind === "cut" ? action.shape : "")));

@@ -286,9 +286,13 @@ function fullDisks(drawing: Drawing): Body {
 
 function stalls(drawing: Drawing): Body {
   const durationMs = drawing.draws.duration(200, 10_000);
-  const kind = drawing.draws.of(["log-disk-stalls", "store-stalls"] as const);
+  const { draws, shape } = drawing;
+  const kind = draws.of(["log-disk-stalls", "store-stalls"] as const);
   const action = { kind, durationMs };
-  return { target: anyServer(drawing), trigger: AT_ONCE, action };
+  if (draws.oneIn(2)) return { target: anyServer(drawing), trigger: AT_ONCE, action };
+  const patienceMs = shape.durationMs;
+  const trigger = { kind: "state", state: "replica-missing", nth: 1, patienceMs } as const;
+  return { target: { kind: "whoever" }, trigger, action };
 }
 
 function storeFaults(drawing: Drawing): Body {

@@ -2,7 +2,8 @@
  * Waits for the moment at which a fault strikes. Every wait ends without a trace when its process goes down first, its
  * patience ends, or the triggers are disarmed.
  */
-import { isJoint } from "@stele/shared/raft/group-config.ts";
+import type { ServerId } from "@stele/shared/ids.ts";
+import { isJoint, type GroupConfig } from "@stele/shared/raft/group-config.ts";
 import type { SimulatedProcess } from "../cluster/simulated-process.ts";
 import type { AwaitedState, Fault, FaultTarget, FaultTrigger } from "./fault.ts";
 import type { InjectionContext } from "./injection-context.ts";
@@ -153,10 +154,30 @@ export class FaultTriggers {
         return replicasOf(process).some(
           ({ raft }) => raft.role === "leader" && isJoint(raft.config),
         );
+      case "replica-missing":
+        return lacksReplica(process, this.#context.cluster.processes);
       case "damageable-log":
         return this.#losses.canLose(process) && damageableLog(process).length > 0;
       case "awaiting-snapshot":
         return replicasOf(process).some(({ machine }) => machine === null);
     }
   }
+}
+
+/** Whether a tablet's first config names the server, which has not begun its replica. */
+function lacksReplica(
+  { serverId, host, state }: SimulatedProcess,
+  processes: readonly SimulatedProcess[],
+): boolean {
+  if (host === null || state !== "running") return false;
+  return processes.some((other) =>
+    replicasOf(other).some(({ raft, tabletId }) => {
+      const isNamed = raft.configIndex <= 1 && isVoterOn(raft.config, serverId);
+      return isNamed && host.group(tabletId) === null;
+    }),
+  );
+}
+
+function isVoterOn({ voters }: GroupConfig, server: ServerId | null): boolean {
+  return voters.some(({ serverId }) => serverId === server);
 }

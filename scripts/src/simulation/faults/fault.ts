@@ -33,6 +33,8 @@ export type AwaitedState =
   | "awaiting-snapshot"
   /** It was started and does not serve yet. */
   | "recovering"
+  /** A tablet has begun elsewhere, and its replica here has not yet. */
+  | "replica-missing"
   /** A tablet server that may lose what its log has, where damage can be told from a torn tail. */
   | "damageable-log";
 
