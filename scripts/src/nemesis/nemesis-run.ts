@@ -9,11 +9,9 @@
 import { mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { crc32 } from "node:zlib";
 import { systemClock } from "@stele/shared/clock.ts";
-import { SeededRandom } from "@stele/shared/random.ts";
-import type { Random } from "@stele/shared/random.ts";
 import { Marks } from "@stele/shared/testing/marks.ts";
+import { RandomStreams } from "@stele/shared/testing/random-streams.ts";
 import type { Caller } from "../workloads/workload.ts";
 import { Workloads } from "../workloads/workloads.ts";
 import { FaultLanes } from "./fault-lanes.ts";
@@ -72,6 +70,7 @@ export async function runNemesis(request: NemesisRequest): Promise<NemesisReport
 
 class NemesisRun {
   readonly #request: NemesisRequest;
+  readonly #streams: RandomStreams;
   readonly #log: FaultLog;
   readonly #workloads: Workloads;
   readonly #marks = new Marks();
@@ -83,12 +82,13 @@ class NemesisRun {
 
   constructor(request: NemesisRequest) {
     this.#request = request;
+    this.#streams = new RandomStreams(request.seed);
     const { directory, tell } = request;
     const nowMs = (): number => systemClock.monotonicMs();
     this.#log = new FaultLog({ path: join(directory, "faults.ndjson"), nowMs, tell });
     this.#workloads = new Workloads({
       clock: systemClock,
-      random: this.#fork("workloads"),
+      random: this.#streams.of("workloads"),
       patienceMs: PATIENCE_MS,
       mark: (name) => this.#marks.add(name),
     });
@@ -153,7 +153,7 @@ class NemesisRun {
   }
 
   async #keepStepping(caller: Caller): Promise<void> {
-    const random = this.#fork(caller.name);
+    const random = this.#streams.of(caller.name);
     while (!this.#over.signal.aborted) {
       await this.#workloads.step(caller);
       this.#steps += 1;
@@ -177,7 +177,7 @@ class NemesisRun {
     const lanesHere = LANES.slice(0, sizes.tabletServers >= SECOND_LANE_SERVERS ? 3 : 2);
     const running = lanesHere.flatMap((strikes, lane) => {
       const nemeses = kinds.map((kind) => NEMESES[kind]).filter((each) => each.strikes === strikes);
-      return nemeses.length === 0 ? [] : [lanes.run(nemeses, this.#fork(`lane ${lane}`))];
+      return nemeses.length === 0 ? [] : [lanes.run(nemeses, this.#streams.of(`lane ${lane}`))];
     });
     try {
       await Promise.race([cluster.failed, Promise.all(running)]);
@@ -220,11 +220,6 @@ class NemesisRun {
   #tellProgress(): void {
     const unknown = this.#marks.of("write unknown");
     this.#request.tell(`           ${this.#steps} steps of clients, ${unknown} unknown writes`);
-  }
-
-  /** Streams by name: what one of them draws shifts no other. */
-  #fork(name: string): Random {
-    return new SeededRandom(crc32(`${this.#request.seed} ${name}`));
   }
 }
 

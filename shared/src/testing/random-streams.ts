@@ -3,7 +3,7 @@
  * another one does. A run whose faults were taken away keeps its clients, its network and its disks.
  */
 import { crc32 } from "node:zlib";
-import { SeededRandom } from "@stele/shared/random.ts";
+import { SeededRandom } from "../random.ts";
 
 export class RandomStreams {
   readonly #seed: number;
