@@ -2,6 +2,7 @@
 import type { SingleBar } from "cli-progress";
 import type { Output } from "./context.ts";
 import { counted } from "./counted.ts";
+import { PROGRESS_BAR, PROGRESS_LINE_EVERY_MS } from "./progress-bar.ts";
 
 export interface Advance {
   readonly rows: number;
@@ -22,7 +23,6 @@ export interface ProgressOptions {
   readonly startBytes?: number;
 }
 
-const LINE_EVERY_MS = 10_000;
 const DRAWS_PER_SECOND = 5;
 
 export class Progress {
@@ -36,7 +36,9 @@ export class Progress {
     this.#options = options;
     this.#bar = bar;
     const tellsLines = options.shown && bar === null;
-    this.#timer = tellsLines ? setInterval(() => this.#tell(), LINE_EVERY_MS).unref() : null;
+    this.#timer = tellsLines
+      ? setInterval(() => this.#tell(), PROGRESS_LINE_EVERY_MS).unref()
+      : null;
   }
 
   static async start(options: ProgressOptions): Promise<Progress> {
@@ -49,13 +51,7 @@ export class Progress {
       stream: stderr as unknown as NodeJS.WriteStream,
       format,
       fps: DRAWS_PER_SECOND,
-      barsize: 24,
-      barCompleteChar: "=",
-      barIncompleteChar: "-",
-      hideCursor: true,
-      clearOnComplete: true,
-      gracefulExit: false,
-      linewrap: null,
+      ...PROGRESS_BAR,
     });
     bar.start(totalBytes ?? 0, options.startBytes ?? 0, { text: "", left: "?" });
     return new Progress(options, bar);

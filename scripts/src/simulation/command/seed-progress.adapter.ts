@@ -1,8 +1,7 @@
 /** How far a range of seeds is: a bar on a terminal, else a line every ten seconds. */
 import cliProgress from "cli-progress";
+import { PROGRESS_BAR, PROGRESS_LINE_EVERY_MS } from "../../cli/progress-bar.ts";
 import type { RunFigures } from "./run-figures.ts";
-
-const LINE_EVERY_MS = 10_000;
 
 export interface ProgressOutput {
   write(text: string): unknown;
@@ -29,7 +28,7 @@ export class SeedProgress {
     const failed = failures === 0 ? "" : `, ${failures} failed`;
     const text = doing ?? `${simulatedHoursPerHour} simulated hours per hour${failed}`;
     this.#bar?.update(seeds, { text });
-    if (this.#bar !== null || performance.now() - this.#toldMs < LINE_EVERY_MS) return;
+    if (this.#bar !== null || performance.now() - this.#toldMs < PROGRESS_LINE_EVERY_MS) return;
     this.#toldMs = performance.now();
     this.#output.write(`simulate: ${seeds} of ${this.#total} seeds, ${text}\n`);
   }
@@ -43,12 +42,6 @@ function newBar(output: ProgressOutput): cliProgress.SingleBar {
   return new cliProgress.SingleBar({
     stream: output as NodeJS.WriteStream,
     format: "{bar} {value}/{total} seeds, {eta_formatted} left, {text}",
-    barsize: 24,
-    barCompleteChar: "=",
-    barIncompleteChar: "-",
-    hideCursor: true,
-    clearOnComplete: true,
-    gracefulExit: false,
-    linewrap: null,
+    ...PROGRESS_BAR,
   });
 }
