@@ -6,6 +6,7 @@ import type { ServerConfig } from "@stele/shared/config-knobs.ts";
 import type { ClusterMember } from "@stele/shared/process/cluster-member.ts";
 import type { MemberWorld } from "@stele/shared/process/server-world.ts";
 import { openRouting, type Routing } from "./routing/routing.ts";
+import type { RoutingLimits } from "./routing/routing-limits.ts";
 import type { RoutingMetrics } from "./routing/routing-metrics.ts";
 
 export interface RoutedMember extends Pick<Routing, "operations"> {
@@ -19,9 +20,17 @@ export interface RoutingParts {
   readonly member: ClusterMember;
   readonly config: ServerConfig;
   readonly metrics: RoutingMetrics;
+  /** Instead of the defaults. */
+  readonly limits?: Partial<RoutingLimits>;
 }
 
-export function startRouting({ world, member, config, metrics }: RoutingParts): RoutedMember {
+export function startRouting({
+  world,
+  member,
+  config,
+  metrics,
+  limits = {},
+}: RoutingParts): RoutedMember {
   const { addresses, clock, exchange, random } = world;
   const failed = (error: unknown): void => world.failed("a front-end's invariant broke", error);
   const routing = openRouting({
@@ -30,6 +39,7 @@ export function startRouting({ world, member, config, metrics }: RoutingParts): 
     exchange,
     rpc: member.rpc,
     metrics,
+    limits,
     masterUrls: () => member.masterUrls(),
     masterAddresses: () => member.masters(),
     learntMasters: (entries) => void addresses.merge(entries).catch(failed),

@@ -26,6 +26,10 @@ export interface ClusterOptions {
   readonly serverGoneMs: number;
   /** Wall clocks differ by up to so much either way. */
   readonly wallSkewMs: number;
+  /** Of front-ends: see frontend/src/routing/routing-limits.ts. */
+  readonly callWrites: number;
+  readonly brokenAttempts: number;
+  readonly leaderlessMs: number;
   /** So small that entries travel apart, or probes without any. */
   readonly maxAppendBytes: number;
   readonly maxInflightAppends: number;
@@ -52,6 +56,9 @@ export function drawClusterOptions(random: Random): ClusterOptions {
     wallSkewMs: oneOf(0, 100, 10_000, HOUR_MS),
     maxAppendBytes: oneOf(32, 256, 4 * KIB, 1024 * KIB),
     maxInflightAppends: oneOf(1, 2, 8, 256),
+    callWrites: oneOf(1, 2, 512),
+    brokenAttempts: oneOf(1, 3, 3),
+    leaderlessMs: oneOf(300, 3_000),
   };
 }
 

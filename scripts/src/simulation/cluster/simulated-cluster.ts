@@ -56,7 +56,11 @@ export class SimulatedCluster implements ClusterUnderTest {
       .map((plan) => new SimulatedServer(parts, { ...of(plan), start: beginTabletServer }));
     this.frontends = plans
       .filter(({ role }) => role === "frontend")
-      .map((plan) => new SimulatedFrontend(parts, of(plan)));
+      .map((plan) => {
+        const { callWrites, brokenAttempts, leaderlessMs } = options;
+        const limits = { callWrites, brokenAttempts, leaderlessMs };
+        return new SimulatedFrontend(parts, { ...of(plan), limits });
+      });
     this.processes = [...this.masters, ...this.tabletServers, ...this.frontends];
   }
 

@@ -6,6 +6,7 @@ import { ClusterMember } from "@stele/shared/process/cluster-member.ts";
 import type { MemberWorld } from "@stele/shared/process/server-world.ts";
 import type { Random } from "@stele/shared/random.ts";
 import { startRouting, type RoutedMember } from "@stele/frontend/routed-member.ts";
+import type { RoutingLimits } from "@stele/frontend/routing/routing-limits.ts";
 import { routingMetrics } from "@stele/frontend/routing/routing-metrics.ts";
 import type { ProcessClock } from "@stele/shared/testing/simulated-clock.ts";
 import { errorText } from "../error-text.ts";
@@ -19,6 +20,7 @@ export interface FrontendOptions {
   readonly config: ServerConfig;
   readonly random: Random;
   readonly wallSkewMicros: number;
+  readonly limits: Partial<RoutingLimits>;
 }
 
 /** A process of it, as clients reach it. */
@@ -88,6 +90,7 @@ export class SimulatedFrontend implements SimulatedProcess {
       member: new ClusterMember(world, config),
       config,
       metrics: routingMetrics(new Metrics()),
+      limits: this.#options.limits,
     });
     this.#running = { clock: incarnation.clock, routing, gone };
     this.#life.started();
