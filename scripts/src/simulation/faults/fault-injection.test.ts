@@ -218,11 +218,12 @@ test("healing ends whatever lasts, disarms what waits, and brings everybody up",
       frontends: ["fe1"],
       durationMs: 2_000,
     };
-    // Stores that nobody opened.
+    // They need hosts and stores that are real.
     const kinds = new Set([
       "leadership-moved",
       "store-write-fails",
       "store-stalls",
+      "creation-comes-late",
       "bit-flipped-in-store",
     ]);
     const faults = drawFaults(new SeededRandom(seed), shape);

@@ -18,6 +18,7 @@ import { faultText } from "./fault.ts";
 import type { Fault, FaultTarget } from "./fault.ts";
 import { DONE } from "./injection-context.ts";
 import type { Effect, InjectionContext, TraceLine } from "./injection-context.ts";
+import { createLate } from "./late-creation.ts";
 import { NetworkInjection } from "./network-injection.ts";
 import { ProcessFaults } from "./process-faults.ts";
 import { nthLeader } from "./replicas.ts";
@@ -183,6 +184,8 @@ export class FaultInjection {
         if (effect !== null) this.#processes.restartAfter(process, action.downMs);
         return effect;
       }
+      case "creation-comes-late":
+        return createLate(process, fault.id);
       case "leaders-lost-in-turn":
         return this.#elections.leadersLostInTurn(target, action);
       case "voters-restart-in-lease":

@@ -9,7 +9,7 @@
  *     against the slowest leader gains less than a ninth.
  */
 import type { Random } from "@stele/shared/random.ts";
-import { Draws } from "./draws.ts";
+import { Draws } from "@stele/shared/testing/draws.ts";
 import { CRASH_STEPS } from "./fault.ts";
 import type {
   CrashStep,
@@ -68,6 +68,7 @@ const SPECIES = {
   drift: drifts,
   "wall clock": wallJumps,
   leadership: moves,
+  "late creation": lateCreations,
   "leaders lost in turn": leadersLostInTurn,
   "voters restart": votersRestart,
   ...STORY_SPECIES,
@@ -99,6 +100,7 @@ export const PLANNED_KINDS: readonly FaultKind[] = [
   "clock-drifts",
   "wall-clock-jumps",
   "leadership-moved",
+  "creation-comes-late",
   "leaders-lost-in-turn",
   "voters-restart-in-lease",
   ...STORY_KINDS,
@@ -377,4 +379,9 @@ function votersRestart(drawing: Drawing): Body {
     durationMs: afterMs + draws.between(800, 2_000),
   };
   return { target: leader(drawing), trigger: AT_ONCE, action };
+}
+
+function lateCreations(drawing: Drawing): Body {
+  const action = { kind: "creation-comes-late" } as const;
+  return { target: tabletServer(drawing), trigger: AT_ONCE, action };
 }

@@ -122,6 +122,8 @@ export type FaultAction =
   | { readonly kind: "wall-clock-jumps"; readonly byMs: number }
   /** The leader hands over; a while later it may find itself cut off. */
   | { readonly kind: "leadership-moved"; readonly isolatedAfterMs: number | null }
+  /** A server is asked to create a replica that was destroyed there. */
+  | { readonly kind: "creation-comes-late" }
   | ElectionAction
   | StoryAction;
 

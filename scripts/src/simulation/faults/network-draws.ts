@@ -1,6 +1,6 @@
 /** How bad a network gets, and along which lines a cluster falls apart. */
 import { CALM_NETWORK } from "@stele/shared/rpc/testing/memory-network.ts";
-import type { Draws } from "./draws.ts";
+import type { Draws } from "@stele/shared/testing/draws.ts";
 import type { FaultAction } from "./fault.ts";
 
 const LONGEST_CUT_MS = 8_000;

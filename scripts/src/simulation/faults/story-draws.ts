@@ -1,5 +1,5 @@
 /** Draws the faults that are a story (scenarios.ts): their targets, and how long their steps take. */
-import type { Draws } from "./draws.ts";
+import type { Draws } from "@stele/shared/testing/draws.ts";
 import type { Fault, FaultTarget, FaultTrigger, StoryAction } from "./fault.ts";
 
 interface StoryDrawing {
