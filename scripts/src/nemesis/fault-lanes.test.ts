@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { SeededRandom } from "@stele/shared/random.ts";
+import { Draws } from "@stele/shared/testing/draws.ts";
 import { FaultLanes } from "./fault-lanes.ts";
 import { FaultLog } from "./fault-log.ts";
 import type { Fault, Nemesis, Scene } from "./faults/fault.ts";
@@ -32,8 +33,8 @@ function nemesisOf(kind: Fault["kind"], options: { damages: boolean }, seen: See
     kind,
     strikes: "processes",
     damages: options.damages,
-    draw(random): Fault {
-      const victim = `ts${1 + random.below(3)}`;
+    draw(draws): Fault {
+      const victim = `ts${1 + draws.below(3)}`;
       const text = `${kind} ${victim}`;
       return {
         kind,
@@ -97,7 +98,7 @@ test("faults overlap, never on one victim, and damage strikes alone between two 
     nemesisOf("wipe", { damages: true }, seen),
   ];
   const lanes = lanesOver(over, seen);
-  await Promise.all([1, 2, 3].map((seed) => lanes.run(nemeses, new SeededRandom(seed))));
+  await Promise.all([1, 2, 3].map((seed) => lanes.run(nemeses, new Draws(new SeededRandom(seed)))));
 
   expect(seen.healed).toBe(seen.together.length);
   expect(seen.together.filter((faults) => faults.length > 1).length).toBeGreaterThan(10);
@@ -114,7 +115,10 @@ test("a fault that could not be inflicted is healed all the same, and ends its l
   const over = new AbortController();
   const seen = new Seen(over, 3);
   const lanes = lanesOver(over, seen);
-  const run = lanes.run([nemesisOf("kill", { damages: false }, seen)], new SeededRandom(1));
+  const run = lanes.run(
+    [nemesisOf("kill", { damages: false }, seen)],
+    new Draws(new SeededRandom(1)),
+  );
   await expect(run).rejects.toThrow("could not be done");
   expect(seen.healed).toBe(3);
 });

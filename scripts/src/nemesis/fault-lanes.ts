@@ -7,9 +7,8 @@
  *     is damaged at any time.
  * L3. Every fault that was inflicted is healed, also when the run ends or fails.
  */
-import type { Random } from "@stele/shared/random.ts";
+import type { Draws } from "@stele/shared/testing/draws.ts";
 import type { FaultLog } from "./fault-log.ts";
-import { between, oneOf } from "./faults/fault.ts";
 import type { Fault, Nemesis, Roster, Scene } from "./faults/fault.ts";
 
 const GAP_MAX_MS = 3_000;
@@ -41,12 +40,12 @@ export class FaultLanes {
   }
 
   /** Resolves when it is over and everything of this lane is healed. */
-  async run(nemeses: readonly Nemesis[], random: Random): Promise<void> {
+  async run(nemeses: readonly Nemesis[], draws: Draws): Promise<void> {
     const { over, roster, scene } = this.#parts;
     while (!over.aborted) {
-      const nemesis = drawNemesis(random, nemeses);
-      const fault = nemesis.draw(random, roster);
-      const gapMs = between(random, 0, GAP_MAX_MS);
+      const nemesis = drawNemesis(draws, nemeses);
+      const fault = nemesis.draw(draws, roster);
+      const gapMs = draws.between(0, GAP_MAX_MS);
       const isClaimed = await this.#claim(nemesis, fault);
       if (!isClaimed) return;
       try {
@@ -110,9 +109,9 @@ export class FaultLanes {
   }
 }
 
-function drawNemesis(random: Random, nemeses: readonly Nemesis[]): Nemesis {
+function drawNemesis(draws: Draws, nemeses: readonly Nemesis[]): Nemesis {
   const shares = nemeses.flatMap((nemesis) =>
     Array.from({ length: nemesis.damages ? 1 : HARMLESS_SHARE }, () => nemesis),
   );
-  return oneOf(random, shares);
+  return draws.of(shares);
 }

@@ -10,6 +10,7 @@ import { mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { systemClock } from "@stele/shared/clock.ts";
+import { Draws } from "@stele/shared/testing/draws.ts";
 import { Marks } from "@stele/shared/testing/marks.ts";
 import { RandomStreams } from "@stele/shared/testing/random-streams.ts";
 import type { Caller } from "../workloads/workload.ts";
@@ -177,7 +178,9 @@ class NemesisRun {
     const lanesHere = LANES.slice(0, sizes.tabletServers >= SECOND_LANE_SERVERS ? 3 : 2);
     const running = lanesHere.flatMap((strikes, lane) => {
       const nemeses = kinds.map((kind) => NEMESES[kind]).filter((each) => each.strikes === strikes);
-      return nemeses.length === 0 ? [] : [lanes.run(nemeses, this.#streams.of(`lane ${lane}`))];
+      return nemeses.length === 0
+        ? []
+        : [lanes.run(nemeses, new Draws(this.#streams.of(`lane ${lane}`)))];
     });
     try {
       await Promise.race([cluster.failed, Promise.all(running)]);

@@ -1,6 +1,7 @@
 /** What the nemeses draw. */
 import { describe, expect, test } from "vitest";
 import { SeededRandom } from "@stele/shared/random.ts";
+import { Draws } from "@stele/shared/testing/draws.ts";
 import { NEMESES } from "./all-nemeses.ts";
 import { FAULT_KINDS, everyone, NETWORK } from "./fault.ts";
 import type { Fault, Roster, Scene } from "./fault.ts";
@@ -12,8 +13,8 @@ const ROSTER: Roster = {
 };
 
 function drawn(kind: (typeof FAULT_KINDS)[number], count: number, seed = 1): Fault[] {
-  const random = new SeededRandom(seed);
-  return Array.from({ length: count }, () => NEMESES[kind].draw(random, ROSTER));
+  const draws = new Draws(new SeededRandom(seed));
+  return Array.from({ length: count }, () => NEMESES[kind].draw(draws, ROSTER));
 }
 
 describe.each(FAULT_KINDS)("%s", (kind) => {

@@ -1,11 +1,11 @@
 /**
  * Faults of real processes. A nemesis draws faults of its kind; a fault knows how to do its harm and how to end it.
  *
- * N1. Drawing is pure: the random source alone decides, so that a seed names its faults.
+ * N1. Drawing is pure: the draws alone decide, so that a seed names its faults.
  * N2. No two faults under way share a victim; the network as a whole is one.
  * N3. heal() works whatever has become of its victims meanwhile, and need not wait for them to serve again.
  */
-import type { Random } from "@stele/shared/random.ts";
+import type { Draws } from "@stele/shared/testing/draws.ts";
 import type { ProxiedNetwork } from "../network/proxied-network.ts";
 
 export const FAULT_KINDS = [
@@ -77,28 +77,11 @@ export interface Nemesis {
   /** Data is lost: it strikes a cluster that is whole, alone, and the cluster must be whole again before any other. */
   readonly damages: boolean;
   /** N1. */
-  draw(random: Random, roster: Roster): Fault;
+  draw(draws: Draws, roster: Roster): Fault;
 }
 
 export const NETWORK = "network";
 
 export function everyone({ masters, tabletServers, frontends }: Roster): string[] {
   return [...masters, ...tabletServers, ...frontends];
-}
-
-export function oneOf<T>(random: Random, items: readonly T[]): T {
-  return items[random.below(items.length)] as T;
-}
-
-/** `count` of them, none twice. */
-export function someOf<T>(random: Random, items: readonly T[], count: number): T[] {
-  const left = [...items];
-  return Array.from({ length: Math.min(count, left.length) }, () => {
-    return left.splice(random.below(left.length), 1)[0] as T;
-  });
-}
-
-/** Of [from, to) milliseconds. */
-export function between(random: Random, from: number, to: number): number {
-  return from + random.below(to - from);
 }

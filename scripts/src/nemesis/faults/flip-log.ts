@@ -6,7 +6,6 @@
  */
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
-import { oneOf } from "./fault.ts";
 import type { Nemesis } from "./fault.ts";
 import { flipBit, usedBytes } from "./flipped-bits.ts";
 
@@ -19,11 +18,11 @@ export const flipLog: Nemesis = {
   kind: "flip-log",
   strikes: "processes",
   damages: true,
-  draw(random, { tabletServers }) {
-    const victim = oneOf(random, tabletServers);
-    const flips = Array.from({ length: 1 + random.below(4) }, () => ({
-      at: random.below(PARTS) / PARTS,
-      bit: random.below(8),
+  draw(draws, { tabletServers }) {
+    const victim = draws.of(tabletServers);
+    const flips = Array.from({ length: 1 + draws.below(4) }, () => ({
+      at: draws.below(PARTS) / PARTS,
+      bit: draws.below(8),
     }));
     return {
       kind: "flip-log",

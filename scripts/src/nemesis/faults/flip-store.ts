@@ -7,7 +7,6 @@
  */
 import { readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { oneOf } from "./fault.ts";
 import type { Nemesis, Scene } from "./fault.ts";
 import { flipBit } from "./flipped-bits.ts";
 
@@ -19,12 +18,12 @@ export const flipStore: Nemesis = {
   kind: "flip-store",
   strikes: "processes",
   damages: true,
-  draw(random, { tabletServers }) {
-    const victim = oneOf(random, tabletServers);
-    const flips = Array.from({ length: 1 + random.below(4) }, () => ({
-      file: random.below(PARTS) / PARTS,
-      at: random.below(PARTS) / PARTS,
-      bit: random.below(8),
+  draw(draws, { tabletServers }) {
+    const victim = draws.of(tabletServers);
+    const flips = Array.from({ length: 1 + draws.below(4) }, () => ({
+      file: draws.below(PARTS) / PARTS,
+      at: draws.below(PARTS) / PARTS,
+      bit: draws.below(8),
     }));
     return {
       kind: "flip-store",

@@ -4,7 +4,6 @@
  */
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
-import { between, oneOf } from "./fault.ts";
 import type { Nemesis } from "./fault.ts";
 
 const run = promisify(execFile);
@@ -13,9 +12,9 @@ export const fullDisk: Nemesis = {
   kind: "full-disk",
   strikes: "processes",
   damages: false,
-  draw(random, { tabletServers }) {
-    const victim = oneOf(random, tabletServers);
-    const limitBytes = between(random, 16 * 1024, 256 * 1024);
+  draw(draws, { tabletServers }) {
+    const victim = draws.of(tabletServers);
+    const limitBytes = draws.between(16 * 1024, 256 * 1024);
     return {
       kind: "full-disk",
       text: `no file of ${victim} grows beyond ${limitBytes} bytes`,

@@ -1,6 +1,5 @@
 /** SIGKILL: one process, a minority of the tablet servers, all of them, the leading master. */
-import type { Random } from "@stele/shared/random.ts";
-import { between, oneOf, someOf } from "./fault.ts";
+import type { Draws } from "@stele/shared/testing/draws.ts";
 import type { Fault, Nemesis, Roster, Scene } from "./fault.ts";
 
 const DOWN_MIN_MS = 100;
@@ -10,24 +9,24 @@ export const kill: Nemesis = {
   kind: "kill",
   strikes: "processes",
   damages: false,
-  draw(random, roster) {
-    const holdMs = between(random, DOWN_MIN_MS, DOWN_MAX_MS);
+  draw(draws, roster) {
+    const holdMs = draws.between(DOWN_MIN_MS, DOWN_MAX_MS);
     const { masters, tabletServers, frontends } = roster;
-    switch (random.below(10)) {
+    switch (draws.below(10)) {
       case 0:
         return killing(tabletServers, holdMs);
       case 1:
       case 2:
-        return killing(someOf(random, tabletServers, minorityOf(tabletServers)), holdMs);
+        return killing(draws.some(tabletServers, minorityOf(tabletServers)), holdMs);
       case 3:
-        return killing([oneOf(random, masters)], holdMs);
+        return killing([draws.of(masters)], holdMs);
       case 4:
       case 5:
-        return killingTheLeadingMaster(random, roster, holdMs);
+        return killingTheLeadingMaster(draws, roster, holdMs);
       case 6:
-        return killing([oneOf(random, frontends)], holdMs);
+        return killing([draws.of(frontends)], holdMs);
       default:
-        return killing([oneOf(random, tabletServers)], holdMs);
+        return killing([draws.of(tabletServers)], holdMs);
     }
   },
 };
@@ -52,8 +51,8 @@ function killing(victims: readonly string[], holdMs: number): Fault {
 }
 
 /** Whoever leads when the time comes: all masters are its victims until then. */
-function killingTheLeadingMaster(random: Random, { masters }: Roster, holdMs: number): Fault {
-  const otherwise = oneOf(random, masters);
+function killingTheLeadingMaster(draws: Draws, { masters }: Roster, holdMs: number): Fault {
+  const otherwise = draws.of(masters);
   let killed = otherwise;
   return {
     kind: "kill",

@@ -1,5 +1,5 @@
 /** Links cut in one direction: a process that hears and is not heard, or speaks and hears nothing. */
-import { between, everyone, oneOf, someOf } from "./fault.ts";
+import { everyone } from "./fault.ts";
 import type { Nemesis } from "./fault.ts";
 import { linkFault, linksBetween } from "./link-fault.ts";
 
@@ -7,12 +7,12 @@ export const oneWay: Nemesis = {
   kind: "one-way",
   strikes: "links",
   damages: false,
-  draw(random, roster) {
+  draw(draws, roster) {
     const all = everyone(roster);
-    const holdMs = between(random, 1_000, 15_000);
-    const shape = random.below(3);
-    const [one = "", other = ""] = someOf(random, all, 2);
-    const server = oneOf(random, [...roster.tabletServers, ...roster.masters]);
+    const holdMs = draws.between(1_000, 15_000);
+    const shape = draws.below(3);
+    const [one = "", other = ""] = draws.some(all, 2);
+    const server = draws.of([...roster.tabletServers, ...roster.masters]);
     const others = all.filter((id) => id !== server);
     const [text, links] =
       shape === 0

@@ -1,15 +1,15 @@
 /** Connections of one process break, again and again: requests and replies are lost half-way. */
-import { between, everyone, NETWORK, oneOf } from "./fault.ts";
+import { everyone, NETWORK } from "./fault.ts";
 import type { Nemesis } from "./fault.ts";
 
 export const reset: Nemesis = {
   kind: "reset",
   strikes: "links",
   damages: false,
-  draw(random, roster) {
+  draw(draws, roster) {
     const all = everyone(roster);
-    const victim = oneOf(random, all);
-    const pauses = Array.from({ length: between(random, 1, 30) }, () => between(random, 5, 300));
+    const victim = draws.of(all);
+    const pauses = Array.from({ length: draws.between(1, 30) }, () => draws.between(5, 300));
     return {
       kind: "reset",
       text: `reset the connections of ${victim} ${pauses.length} times`,

@@ -1,5 +1,5 @@
 /** Slow links: delay and bandwidth, around one process or everywhere. */
-import { between, everyone, oneOf } from "./fault.ts";
+import { everyone } from "./fault.ts";
 import type { Nemesis } from "./fault.ts";
 import { bothWays, linkFault, linksBetween } from "./link-fault.ts";
 
@@ -9,12 +9,12 @@ export const slow: Nemesis = {
   kind: "slow",
   strikes: "links",
   damages: false,
-  draw(random, roster) {
+  draw(draws, roster) {
     const all = everyone(roster);
-    const delayMs = between(random, 5, random.below(2) === 0 ? 60 : 700);
-    const bytesPerSecond = oneOf(random, RATES);
-    const everywhere = random.below(4) === 0;
-    const one = oneOf(random, [...roster.tabletServers, ...roster.masters]);
+    const delayMs = draws.between(5, draws.oneIn(2) ? 60 : 700);
+    const bytesPerSecond = draws.of(RATES);
+    const everywhere = draws.oneIn(4);
+    const one = draws.of([...roster.tabletServers, ...roster.masters]);
     const links = everywhere
       ? linksBetween(all, all)
       : bothWays(
@@ -29,7 +29,7 @@ export const slow: Nemesis = {
       text: `slow ${where}: ${delayMs} ms, ${bytesPerSecond / 1000} kB/s`,
       links,
       passage: { kind: "slow", delayMs, bytesPerSecond },
-      holdMs: between(random, 2_000, 15_000),
+      holdMs: draws.between(2_000, 15_000),
     });
   },
 };
