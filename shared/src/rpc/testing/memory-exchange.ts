@@ -12,6 +12,9 @@ const CONNECT_TIMEOUT_MS = 2_000;
 /** Of a connection whose message is lost, so many are connections still to be made. */
 const CONNECTING_SHARE = 0.5;
 
+/** Of the requests that their client gives up while they are under way, so many arrive all the same. */
+const STRAY_SHARE = 0.5;
+
 const REPEATABLE: ReadonlySet<string> = new Set(Object.values(RAFT_PATHS));
 const NOWHERE: ReplySink = { answer: () => {}, write: () => {}, end: () => {} };
 
@@ -76,7 +79,9 @@ export class MemoryExchange implements MemoryConversation {
 
   #arrive(server: MemoryHost): void {
     const { network } = this.#client;
-    if (!this.#clientOpen || network.hostAt(server.url) !== server) return;
+    if (network.hostAt(server.url) !== server) return;
+    const isGivenUp = !this.#clientOpen;
+    if (isGivenUp && !network.draw(STRAY_SHARE)) return;
     const { path, body, headers = {} } = this.#request;
     this.#serverOpen = true;
     const handler = server.handlerOf(path);
@@ -90,6 +95,7 @@ export class MemoryExchange implements MemoryConversation {
       end: (chunks) => this.#reply(200, chunks, "last"),
     };
     this.#gone = handler(network.copy(body), sink, headers);
+    if (isGivenUp) this.#tellServer();
     if (!REPEATABLE.has(path) || !network.drawDuplication()) return;
     const delayMs = network.delayMs(this.#client.url, server.url);
     if (delayMs === null) return;

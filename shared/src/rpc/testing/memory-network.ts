@@ -10,6 +10,7 @@
  * N3. A lost message takes everything behind it in its exchange along: as on a dead connection,
  *     neither side is told.
  * N4. Only requests that bear it by design, those of the Raft lanes, are ever duplicated.
+ * N5. A request that its client gives up while it is under way may arrive all the same, behind any later one.
  */
 import { assert } from "../../assert.ts";
 import type { Clock } from "../../clock.ts";
