@@ -88,7 +88,7 @@ export class CatalogLeader {
     this.#wake();
   }
 
-  /** One result a command, once they are applied. Throws `LeadershipLost`, or THROTTLED. */
+  /** One result a command, once they are applied. Throws `LeadershipLost`; THROTTLED or UNAVAILABLE: not now. */
   propose(commands: readonly Command[]): Promise<readonly CommandResult[]> {
     const { clock, group, machine, term } = this.#parts;
     const payload = encodeCommands({ atMicros: clock.wallMicros(), commands });
@@ -100,8 +100,10 @@ export class CatalogLeader {
         const lost = (): void => reject(new LeadershipLost("the leadership ended"));
         machine.proposals.add(proposed.index, proposed.term, { done: resolve, lost });
       } else if (proposed.reason === "overloaded") {
-        const detail = "the catalog has too many changes under way";
-        reject(new DatabaseError({ code: "THROTTLED", detail, retryAfterMs: RETRY_MS }));
+        reject(busy("THROTTLED", "the catalog has too many changes under way"));
+      } else if (proposed.reason === "transferring") {
+        // It may come to nothing, and then this leadership goes on.
+        reject(busy("UNAVAILABLE", "the catalog is handing over to another master"));
       } else {
         reject(new LeadershipLost(`not proposed: ${proposed.reason}`));
       }
@@ -233,7 +235,7 @@ export class CatalogLeader {
         await this.propose(commands);
         return;
       } catch (error) {
-        if (!(error instanceof DatabaseError) || error.code !== "THROTTLED") throw error;
+        if (!(error instanceof DatabaseError)) throw error;
         await delay(this.#parts.clock, RETRY_MS);
       }
     }
@@ -252,6 +254,11 @@ export class CatalogLeader {
       signal.addEventListener("abort", wake);
     });
   }
+}
+
+/** Nothing was proposed; a moment later it may be. */
+function busy(code: "THROTTLED" | "UNAVAILABLE", detail: string): DatabaseError {
+  return new DatabaseError({ code, detail, applied: "no", retryAfterMs: RETRY_MS });
 }
 
 function nameTaken({ name }: HeartbeatRequest): HeartbeatReply {

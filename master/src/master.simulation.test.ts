@@ -1,5 +1,5 @@
 /** Whole masters on a virtual clock: forming, table calls over failovers, heartbeats. */
-import { assert } from "@stele/shared/assert.ts";
+import { assert, must } from "@stele/shared/assert.ts";
 import { DatabaseError } from "@stele/shared/errors.ts";
 import {
   clusterStatusRoute,
@@ -173,6 +173,34 @@ describe("tables", () => {
         ]);
       }
       expect(masters.failures).toEqual([]);
+    }
+  });
+
+  test("a hand-over that comes to nothing leaves a leading master that plans on", async () => {
+    for (let seed = 1; seed <= 5; seed++) {
+      const masters = await formed(seed);
+      const servers = new ModelTabletServers(masters, NAMES);
+      await masters.clock.runFor(2_000);
+      const { net, replica, host } = must(masters.leader(), "a leader");
+      const group = must(replica.group, "the catalog");
+      const [successor] = group.status().followers;
+      const { member } = must(successor, "a follower");
+      const at = masters.directories.findIndex(({ serverId }) => serverId === member.serverId);
+      const url = must(masters.urls[at], "its address");
+      masters.network.block(net.url, url);
+      const { term } = group.status();
+      const creating = masters.ask(createTableRoute, newTable("t", "k", ["m"]), 20_000);
+      // While the planner has work to propose.
+      await masters.clock.runUntil(() => [...(replica.applied?.tables() ?? [])].length > 0, 5_000);
+      group.transferLeadership(member.replicaId);
+      await masters.clock.runFor(500);
+      masters.network.unblockAll();
+      expect(await masters.clock.until(creating), `seed ${seed}`).toMatchObject({
+        result: { name: "t" },
+      });
+      expect(group.status().term, "it led on").toBe(term);
+      expect(host.statuses()).toHaveLength(1);
+      expect(servers.refusals.size).toBe(0);
     }
   });
 
