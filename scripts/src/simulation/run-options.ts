@@ -1,5 +1,6 @@
 /** What a run is made up of beside its cluster: clients, and how long everything takes. */
 import type { Random } from "@stele/shared/random.ts";
+import { Draws } from "@stele/shared/testing/draws.ts";
 
 export interface RunOptions {
   readonly clients: number;
@@ -12,11 +13,11 @@ export interface RunOptions {
 }
 
 export function drawRunOptions(random: Random): RunOptions {
-  const oneOf = (...values: readonly number[]): number => values[random.below(values.length)] ?? 0;
+  const draws = new Draws(random);
   return {
-    clients: oneOf(2, 3, 4, 6),
-    thinkMs: oneOf(150, 300, 600),
-    patienceMs: oneOf(1_000, 3_000, 8_000),
-    faultMs: oneOf(5_000, 10_000, 15_000),
+    clients: draws.of([2, 3, 4, 6]),
+    thinkMs: draws.of([150, 300, 600]),
+    patienceMs: draws.of([1_000, 3_000, 8_000]),
+    faultMs: draws.of([5_000, 10_000, 15_000]),
   };
 }

@@ -5,6 +5,7 @@
 import type { ServerConfig } from "@stele/shared/config-knobs.ts";
 import type { Random } from "@stele/shared/random.ts";
 import type { ServerRole } from "@stele/shared/server-role.ts";
+import { Draws } from "@stele/shared/testing/draws.ts";
 
 const KIB = 1024;
 const HOUR_MS = 3_600_000;
@@ -36,29 +37,28 @@ export interface ClusterOptions {
 }
 
 export function drawClusterOptions(random: Random): ClusterOptions {
-  const oneOf = <Value>(...values: readonly [Value, ...Value[]]): Value =>
-    values[random.below(values.length)] ?? values[0];
-  const tabletServers = oneOf(3, 4, 4, 5, 6);
+  const draws = new Draws(random);
+  const tabletServers = draws.of([3, 4, 4, 5, 6]);
   return {
-    masters: oneOf(1, 3, 3, 3, 3, 5),
+    masters: draws.of([1, 3, 3, 3, 3, 5]),
     tabletServers,
-    replicas: tabletServers >= 5 ? oneOf(3, 5) : 3,
+    replicas: tabletServers >= 5 ? draws.of([3, 5] as const) : 3,
     frontends: 2,
-    segmentBytes: oneOf(8, 16, 32) * KIB,
-    retainedLogBytes: oneOf(1, 2, 8, 16) * KIB,
-    checkpointBytes: oneOf(4, 8, 16) * KIB,
-    checkpointIntervalMs: oneOf(1_000, 3_000, 10_000),
-    payloadCacheBytes: oneOf(0, 1, 4, 64) * KIB,
-    maxUnappliedBytes: oneOf(32, 1024) * KIB,
-    writeBufferBytes: oneOf(2, 8, 32) * KIB,
-    serverSilentMs: oneOf(1_600, 2_000, 3_000),
-    serverGoneMs: oneOf(4_000, 6_000, 10_000, 60_000),
-    wallSkewMs: oneOf(0, 100, 10_000, HOUR_MS),
-    maxAppendBytes: oneOf(32, 256, 4 * KIB, 1024 * KIB),
-    maxInflightAppends: oneOf(1, 2, 8, 256),
-    callWrites: oneOf(1, 2, 512),
-    brokenAttempts: oneOf(1, 3, 3),
-    leaderlessMs: oneOf(300, 3_000),
+    segmentBytes: draws.of([8, 16, 32]) * KIB,
+    retainedLogBytes: draws.of([1, 2, 8, 16]) * KIB,
+    checkpointBytes: draws.of([4, 8, 16]) * KIB,
+    checkpointIntervalMs: draws.of([1_000, 3_000, 10_000]),
+    payloadCacheBytes: draws.of([0, 1, 4, 64]) * KIB,
+    maxUnappliedBytes: draws.of([32, 1024]) * KIB,
+    writeBufferBytes: draws.of([2, 8, 32]) * KIB,
+    serverSilentMs: draws.of([1_600, 2_000, 3_000]),
+    serverGoneMs: draws.of([4_000, 6_000, 10_000, 60_000]),
+    wallSkewMs: draws.of([0, 100, 10_000, HOUR_MS]),
+    maxAppendBytes: draws.of([32, 256, 4 * KIB, 1024 * KIB]),
+    maxInflightAppends: draws.of([1, 2, 8, 256]),
+    callWrites: draws.of([1, 2, 512]),
+    brokenAttempts: draws.of([1, 3, 3]),
+    leaderlessMs: draws.of([300, 3_000]),
   };
 }
 
