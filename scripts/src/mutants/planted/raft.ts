@@ -29,18 +29,6 @@ export const raftMutants: readonly Mutant[] = [
     catchers: ["acknowledged means durable", "committed never changes"],
   },
   {
-    name: "An entry that replaced one under way to the disk counts as written",
-    number: 2,
-    edits: [
-      {
-        file: `${RAFT}/raft-log.ts`,
-        original: "if (this.#handed !== null) this.#handed = Math.min(this.#handed, index - 1);",
-        replacement: "",
-      },
-    ],
-    catchers: ["acknowledged means durable", "committed never changes", "process failed"],
-  },
-  {
     name: "A leader counts its own entries before they are durable",
     number: 3,
     edits: [
