@@ -98,7 +98,7 @@ export class SimulatedCluster implements ClusterUnderTest {
         return { clock: running.clock, rows, tables };
       },
       replicas: this.#replicas,
-      chunkRows: 1 + this.#streams.of("chunks").below(30),
+      chunkRows: 1 + this.#streams.of(`chunks ${nth}`).below(30),
       unexpected: (error) => {
         const text = `${frontend.name}: ${errorText(error)}`;
         this.#parts.violations.add("process failed", text);

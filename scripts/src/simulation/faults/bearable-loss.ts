@@ -1,9 +1,9 @@
 /**
- * Which server may lose what it acknowledged: a group of three bears one lost replica, and only while the two others
- * are whole. The rule is stricter than need be; what it must never do is to allow a loss that no code can survive.
+ * Which server may lose what it acknowledged: a group of three or more bears one lost replica, and only while all
+ * others are whole. The rule is stricter than need be; what it must never do is to allow a loss that no code can survive.
  *
  * L1. One server at a time, and none while another's damage is not found yet.
- * L2. Each of its groups has a leader whose config is committed, not joint, has three voters and no learners, and is
+ * L2. Each of its groups has a leader whose config is committed, not joint, has at least three voters and no learners, and is
  *     the newest that anybody knows.
  * L3. Each other voter of those groups is there, on a host that runs, in no later term than the leader, neither
  *     suspect nor waiting for a snapshot.
@@ -14,7 +14,7 @@ import type { Replica } from "@stele/shared/replication/replica.ts";
 import type { SimulatedProcess } from "../cluster/simulated-process.ts";
 import { leaderOf, replicasOf } from "./replicas.ts";
 
-const VOTERS = 3;
+const VOTERS_MIN = 3;
 
 export class BearableLoss {
   readonly #processes: readonly SimulatedProcess[];
@@ -34,7 +34,7 @@ export class BearableLoss {
     if (leader === null) return false;
     const { config, configIndex, commit, term } = leader.replica.raft;
     if (isJoint(config) || configIndex > commit) return false;
-    if (config.voters.length < VOTERS || config.learners.length > 0) return false;
+    if (config.voters.length < VOTERS_MIN || config.learners.length > 0) return false;
     const knowsMore = this.#processes.some(({ host }) => {
       const replica = (host?.group(tabletId) ?? null) as Replica | null;
       return replica !== null && replica.raft.configIndex > configIndex;

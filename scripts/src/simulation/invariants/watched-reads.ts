@@ -39,7 +39,8 @@ export class WatchedReads implements Group {
     if (replica.holdsLease()) return outcome;
     const { tabletId, replicaId, raft } = replica;
     const { reigns, commitments } = this.#groups.of(tabletId, replicaId);
-    const [{ term }, committed] = [raft, commitments.highest];
+    const { term } = raft;
+    const committed = commitments.highest;
     const reign = reigns.find(term);
     const lastRound = reign?.lastRound ?? 0;
     // In front of whoever waits for it.
