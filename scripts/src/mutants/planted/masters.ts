@@ -28,16 +28,4 @@ export const masterMutants: readonly Mutant[] = [
     ],
     catchers: ["acknowledged means durable", "liveness", "process failed"],
   },
-  {
-    name: "A damaged replica is destroyed though no leader commits without it",
-    number: null,
-    edits: [
-      {
-        file: `${MASTER}/plan/advance-replacement.ts`,
-        original: "if (leader === null || !commitsWithout(leader, lost)) return;",
-        replacement: "",
-      },
-    ],
-    catchers: ["acknowledged means durable", "liveness"],
-  },
 ];
