@@ -166,7 +166,7 @@ export type StoryAction =
       readonly kind: "back-when-replaced";
       readonly patienceMs: number;
       /** What happens to the leader when it is back: to be cut off for so long, or to get its steps so late. */
-      readonly then:
+      readonly leader:
         | { readonly kind: "cut-off"; readonly forMs: number }
         | { readonly kind: "late-steps"; readonly byMs: number; readonly lateForMs: number };
     };

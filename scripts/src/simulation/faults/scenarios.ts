@@ -125,7 +125,7 @@ export class Scenarios {
    */
   backWhenReplaced(
     process: SimulatedProcess,
-    { patienceMs, then }: Action<"back-when-replaced">,
+    { patienceMs, leader: fate }: Action<"back-when-replaced">,
     nth: number,
   ): Effect {
     if (process.state === "down") return null;
@@ -143,13 +143,13 @@ export class Scenarios {
         timers.after(LOOK_EVERY_MS, look);
         return;
       }
-      if (then.kind === "late-steps") {
-        effect = this.#awayAndBack(newcomer, "master", then, nth);
+      if (fate.kind === "late-steps") {
+        effect = this.#awayAndBack(newcomer, "master", fate, nth);
       } else {
         const { name } = leader.process;
         const followers = this.#names("tablet-server").filter((other) => other !== name);
         effect = this.#network.cutLinks([name], followers, "both");
-        timers.after(then.forMs, () => effect?.undo?.());
+        timers.after(fate.forMs, () => effect?.undo?.());
       }
       this.#processes.startNow(process);
     };

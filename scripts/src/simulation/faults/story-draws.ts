@@ -103,10 +103,10 @@ function backWhenReplaced({ draws, shape }: StoryDrawing): Story {
   const forMs = draws.between(1_000, 4_000);
   const byMs = draws.between(1_000, 2_800);
   const lateForMs = draws.between(30, 200);
-  const then = draws.oneIn(2)
+  const leader = draws.oneIn(2)
     ? ({ kind: "cut-off", forMs } as const)
     : ({ kind: "late-steps", byMs, lateForMs } as const);
-  const action = { kind: "back-when-replaced", patienceMs, then } as const;
+  const action = { kind: "back-when-replaced", patienceMs, leader } as const;
   const target: FaultTarget = { kind: "process", name: draws.of(shape.tabletServers) };
   return { target, trigger: AT_ONCE, action };
 }
