@@ -1,6 +1,9 @@
 /** How snapshots travel between two replica hosts: a stream of frames to one internal route, answered at its end. */
+import { DatabaseError } from "../errors.ts";
 import type { ServerId } from "../ids.ts";
 import type { SnapshotAnswer, SnapshotLink } from "../replication/snapshot-sender.ts";
+import { StalledError } from "../replication/stall-limit.ts";
+import { HostStoppedError } from "../replication/store-turn.ts";
 import type { FrameStreams } from "../rpc/frame-stream.ts";
 import type { ServiceRoutes } from "./server-world.ts";
 
@@ -31,5 +34,21 @@ export function registerSnapshotRoute(
   routes: ServiceRoutes,
   receive: (frames: AsyncIterable<Buffer>) => Promise<SnapshotAnswer>,
 ): void {
-  routes.stream(PATH, async (frames) => Buffer.from(await receive(frames)));
+  routes.stream(PATH, async (frames) => {
+    try {
+      return Buffer.from(await receive(frames));
+    } catch (error) {
+      throw isPassing(error) ? unavailable(error.message) : error;
+    }
+  });
+}
+
+/** The sender fell silent, or this server ends: nobody's fault, and the leader begins anew. */
+function isPassing(error: unknown): error is Error {
+  return error instanceof StalledError || error instanceof HostStoppedError;
+}
+
+function unavailable(why: string): DatabaseError {
+  const detail = `the snapshot was not taken in: ${why}`;
+  return new DatabaseError({ code: "UNAVAILABLE", detail, applied: "no" });
 }
