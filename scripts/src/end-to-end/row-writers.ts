@@ -4,7 +4,7 @@
 //     tells exactly which write it saw last.
 // W2. A write without a success may have taken effect, now or later: its value is allowed, not due.
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Rest } from "./rest.ts";
+import type { Reply, Rest } from "./rest.ts";
 
 interface Row {
   readonly key: string;
@@ -19,6 +19,7 @@ export interface Refusal {
 
 const COLUMN = "d:n";
 const RETRY_MS = 20;
+const READ_WITHIN_MS = 20_000;
 
 export class RowWriters {
   readonly #rest: Rest;
@@ -47,11 +48,14 @@ export class RowWriters {
     await this.#ended;
   }
 
-  /** Rows whose value is neither the last acknowledged nor one whose fate is uncertain. */
+  /**
+   * Rows whose value is neither the last acknowledged nor one whose fate is uncertain. Waits for tablets that still
+   * elect a leader: what may be lost is asked here, not how soon it can be read.
+   */
   async lost(): Promise<string[]> {
     const lost: string[] = [];
     for (const row of this.#rows) {
-      const reply = await this.#rest.get(`/tables/${this.#table}/rows/${row.key}`);
+      const reply = await this.#read(row);
       if (reply.status !== 200 && reply.status !== 404) throw new Error(reply.text);
       const { columns = {} } = reply.json<{ columns?: Record<string, string> }>();
       const value = Number(columns[COLUMN] ?? 0);
@@ -59,6 +63,15 @@ export class RowWriters {
       lost.push(`${row.key} reads ${value}, acknowledged was ${row.acknowledged}`);
     }
     return lost;
+  }
+
+  async #read({ key }: Row): Promise<Reply> {
+    const patience = AbortSignal.timeout(READ_WITHIN_MS);
+    for (;;) {
+      const reply = await this.#rest.get(`/tables/${this.#table}/rows/${key}`);
+      if (reply.status !== 503 || patience.aborted) return reply;
+      await sleep(RETRY_MS);
+    }
   }
 
   async #write(row: Row): Promise<void> {
