@@ -204,9 +204,13 @@ export class WatchedDisk {
   /** What a recovery found is durable from then on, confirmed before or not. */
   #takeRecovered(found: Replica): void {
     const { tabletId, replicaId, log, logState } = found;
-    const { quorum } = this.#groups.of(tabletId, replicaId);
     const { truncated, hardState, config } = logState;
     const known = this.#find(tabletId, replicaId);
+    // Its creation was never confirmed, and survived all the same.
+    const isNews = known === null && config.config.voters.length > 0;
+    if (isNews) this.#groups.founded(tabletId, config.config);
+    const { quorum, commitments } = this.#groups.of(tabletId, replicaId);
+    if (isNews) commitments.beginsAt(truncated.index);
     const durable = known ?? this.#add(tabletId, replicaId, truncated);
     if (known === null) quorum.hasConfig(config.index, config.config);
     if (durable.floor.index < truncated.index && durable.termOf(truncated.index) === null) {
