@@ -130,7 +130,7 @@ class Run {
   report(): RunReport {
     return {
       seed: this.#request.seed,
-      options: { ...this.#clusterOptions, ...this.#options },
+      options: { ...this.#clusterOptions, ...this.#options, ...this.#workloads.options },
       faults: this.#faults,
       violation: this.#violations.first,
       marks: this.#marks.counts,
