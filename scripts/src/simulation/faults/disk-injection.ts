@@ -3,6 +3,7 @@
  * is told to be excused (`diskFault`). Those that destroy what was acknowledged happen only where the groups can bear
  * it (bearable-loss.ts).
  */
+import { APPLIED_STATE, hostKeyRange, SUSPECT } from "@stele/shared/replication/host-keys.ts";
 import type { SimulatedProcess } from "../cluster/simulated-process.ts";
 import { BearableLoss } from "./bearable-loss.ts";
 import { damageableLog, type DamageablePart } from "./damageable-log.ts";
@@ -17,8 +18,12 @@ const HEADER_BYTES = 64;
 /** The header's page is mostly empty: rarely there. */
 const HEADER_ONE_IN = 8;
 
-/** The store's keys of the host, and of the state machines (shared/src/replication/host-keys.ts). */
-const HOST_KEYS = { start: Buffer.of(0x01), end: Buffer.of(0x07), reverse: false };
+/** The store's keys of the host, from its first kind to its last, and of the state machines. */
+const HOST_KEYS = {
+  start: hostKeyRange(APPLIED_STATE).start,
+  end: hostKeyRange(SUSPECT).end,
+  reverse: false,
+};
 const MACHINE_KEYS = { start: Buffer.of(0x10), end: Buffer.of(0xff), reverse: false };
 
 /** A place in the log that recovery cannot take for a torn tail. */
