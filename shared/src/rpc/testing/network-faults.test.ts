@@ -146,3 +146,41 @@ test("streams suffer what messages do, and never end as if they were whole", asy
   ]);
   for (const [kind, count] of Object.entries(counted)) expect(count, kind).toBeGreaterThan(3);
 });
+
+test("half of what was sent before a connection broke arrives, behind what was sent after", async () => {
+  const { clock, network } = world(5);
+  const [a, b] = [network.host(A, clock.process()), network.host(B, clock.process())];
+  const path = "/internal/test";
+  const arrived: string[] = [];
+  const told: string[] = [];
+  b.serve(path, (body, sink) => {
+    arrived.push(body.toString());
+    sink.answer(200, body);
+    return () => {};
+  });
+  const post = (text: string): void => {
+    const events = {
+      head: () => {},
+      data: (chunk: Buffer) => void told.push(chunk.toString()),
+      end: () => {},
+      failed: (reason: string, sent: string) => void told.push(`${text} ${reason} ${sent}`),
+    };
+    a.post({ url: B, path, body: Buffer.from(text) }, events);
+  };
+  let late = 0;
+  for (let round = 0; round < 100; round++) {
+    network.delay(A, B, 10);
+    post("first");
+    network.delay(A, B, -10);
+    network.breakConnections(A, B);
+    post("second");
+    await clock.runFor(50);
+    expect(arrived[0]).toBe("second");
+    if (arrived.length > 1) late++;
+    expect(told[0]).toBe("first broken maybe");
+    arrived.length = 0;
+    told.length = 0;
+  }
+  expect(late).toBeGreaterThan(30);
+  expect(late).toBeLessThan(70);
+});
