@@ -126,6 +126,8 @@ export class FaultInjection {
         return this.#network.ring(action);
       case "late-messages":
         return this.#scenarios.late(action);
+      case "late-requests-overtaken":
+        return this.#scenarios.lateRequestsOvertaken(action);
       case "answers-lost-in-restart":
         return this.#scenarios.answersLostInRestart(action);
       default:
@@ -141,6 +143,7 @@ export class FaultInjection {
       case "cut":
       case "ring":
       case "late-messages":
+      case "late-requests-overtaken":
       case "answers-lost-in-restart":
         return this.#actOnAll(fault);
       case "leader-cut-off-with-frontend":

@@ -144,6 +144,13 @@ export type StoryAction =
       readonly byMs: number;
       readonly durationMs: number;
     }
+  /** Requests of front-ends that are under way for so long when their connections break, again and again. */
+  | {
+      readonly kind: "late-requests-overtaken";
+      readonly byMs: number;
+      readonly everyMs: number;
+      readonly durationMs: number;
+    }
   | {
       readonly kind: "answers-lost-in-restart";
       readonly afterMs: number;

@@ -59,6 +59,14 @@ export class NetworkInjection {
     };
   }
 
+  /** As the ones see it: what they have sent to the others may arrive all the same. */
+  breakConnections(from: readonly string[], to: readonly string[]): void {
+    const { network } = this.#context.cluster;
+    for (const { fromUrl, toUrl } of this.#urlsOf(linksBetween(from, to, "one"))) {
+      network.breakConnections(fromUrl, toUrl);
+    }
+  }
+
   cut({ shape, from, to, ways }: Action<"cut">): Effect {
     const { marks } = this.#context;
     if (shape === "bridge") marks.add("bridge partition");

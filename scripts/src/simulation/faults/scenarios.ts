@@ -58,6 +58,31 @@ export class Scenarios {
     return this.#network.late(this.#names(from), this.#names(to), byMs);
   }
 
+  /** What a front-end sends after its connection broke arrives before what it had sent, which may arrive still. */
+  lateRequestsOvertaken({ byMs, everyMs }: Action<"late-requests-overtaken">): Effect {
+    const { timers } = this.#context;
+    const links = [this.#names("frontend"), this.#names("tablet-server")] as const;
+    let late: Effect = null;
+    let isOver = false;
+    const begin = (): void => {
+      if (isOver) return;
+      late = this.#network.late(...links, byMs);
+      timers.after(byMs, () => {
+        if (isOver) return;
+        late?.undo?.();
+        this.#network.breakConnections(...links);
+        timers.after(everyMs, begin);
+      });
+    };
+    begin();
+    return {
+      undo: () => {
+        isOver = true;
+        late?.undo?.();
+      },
+    };
+  }
+
   /** Answers to front-ends are lost; when all tablet servers were down, whoever waits asks again. */
   answersLostInRestart({ afterMs, downMs }: Action<"answers-lost-in-restart">): Effect {
     const servers = this.#all("tablet-server");

@@ -30,6 +30,7 @@ const LATE = { kind: "late-messages", to: "tablet-server" } as const;
 export const STORY_SPECIES = {
   "two leaders with clients": cutsOffWithFrontend,
   "late messages": lateMessages,
+  "late requests overtaken": overtakes,
   "lost answers": lostAnswers,
   "leader away and back": awayAndBack,
   "replaced and back": backWhenReplaced,
@@ -38,6 +39,7 @@ export const STORY_SPECIES = {
 export const STORY_KINDS: readonly StoryAction["kind"][] = [
   "leader-cut-off-with-frontend",
   "late-messages",
+  "late-requests-overtaken",
   "answers-lost-in-restart",
   "answers-lost-to-laggard",
   "leader-away-and-back",
@@ -68,6 +70,15 @@ function lateMessages({ draws }: StoryDrawing): Story {
   const action = { ...LATE, from: "master", byMs, durationMs } as const;
   const trigger: FaultTrigger = draws.oneIn(4) ? AT_ONCE : AWAITING;
   return { target: WHOEVER, trigger, action };
+}
+
+/** Soon enough that the second arrival meets the first one's number still open. */
+function overtakes({ draws }: StoryDrawing): Story {
+  const byMs = draws.between(3, 25);
+  const everyMs = draws.between(5, 40);
+  const durationMs = draws.between(2_000, 6_000);
+  const action = { kind: "late-requests-overtaken", byMs, everyMs, durationMs } as const;
+  return { target: WHOEVER, trigger: AT_ONCE, action };
 }
 
 function lostAnswers({ draws }: StoryDrawing): Story {

@@ -77,6 +77,12 @@ export class MemoryExchange implements MemoryConversation {
     }
   }
 
+  breakFor(fromUrl: string, toUrl: string): void {
+    if (fromUrl !== this.#client.url || toUrl !== this.#request.url) return;
+    this.#tellServer();
+    this.#fail("broken", "maybe", "connection reset");
+  }
+
   #arrive(server: MemoryHost): void {
     const { network } = this.#client;
     if (network.hostAt(server.url) !== server) return;

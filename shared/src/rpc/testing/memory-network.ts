@@ -121,6 +121,11 @@ export class MemoryNetwork {
     else this.#delays.set(link, delayMs);
   }
 
+  /** The connections from the one to the other break, as the one sees it: what it has sent may arrive all the same. */
+  breakConnections(fromUrl: string, toUrl: string): void {
+    this.#hosts.get(fromUrl)?.breakConnections(toUrl);
+  }
+
   unblockAll(): void {
     this.#blocked.clear();
   }
@@ -217,6 +222,8 @@ export class MemoryNetwork {
 export interface MemoryConversation {
   /** The process at `url`, one of the two, is gone. */
   lose(url: string): void;
+  /** The connection breaks as the process at `fromUrl` sees it, if it is the client and the other the server. */
+  breakFor(fromUrl: string, toUrl: string): void;
 }
 
 /** One process on the network. */
@@ -262,6 +269,13 @@ export class MemoryHost implements Exchange, FrameStreams {
     this.network.remove(this);
     for (const conversation of this.#conversations) conversation.lose(this.url);
     this.#conversations.clear();
+  }
+
+  /** For the network: those that this process has made. */
+  breakConnections(toUrl: string): void {
+    // Whoever hears of it may begin another at once.
+    const underWay = [...this.#conversations];
+    for (const conversation of underWay) conversation.breakFor(this.url, toUrl);
   }
 
   /** For the conversations. */

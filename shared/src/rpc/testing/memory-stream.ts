@@ -81,6 +81,11 @@ export class MemoryStream implements MemoryConversation {
     if (delayMs !== null) clock.after(delayMs, () => this.#outcome.reject(reset));
   }
 
+  breakFor(fromUrl: string, toUrl: string): void {
+    if (fromUrl !== this.#client.url || toUrl !== this.#url) return;
+    this.#cut(new ChannelFailure("broken", "maybe", "connection reset"));
+  }
+
   #connect(watchdog: Watchdog, idleMs: number, answerMs: number): void {
     const server = this.#client.network.hostAt(this.#url);
     if (server === null) {
