@@ -4,7 +4,8 @@
  *
  * An attempt that was proposed before the leadership ended is answered by `not-leader` with an unknown effect;
  * the next leader knows it, because everything older is decided before it evaluates anything. An attempt
- * that was never answered may even arrive later than the next one.
+ * that was never answered may even arrive later than the next one: a stray. The next one says so, and what its tablet
+ * answers then stands whatever strays bring (shared/src/wire/row-calls.ts, C3).
  */
 import { ERROR_KINDS } from "@stele/shared/errors.ts";
 import type { DatabaseErrorBody } from "@stele/shared/errors.ts";
@@ -59,11 +60,17 @@ export class CallTrack {
     return { ...error, applied: this.#attempts === "none" ? "no" : "unknown" };
   }
 
-  /** A write that its tablet refused, likewise. */
+  /** A write whose call its tablet refused as a whole, likewise. */
   failedThere(error: DatabaseErrorBody): DatabaseErrorBody {
-    // A tablet that judged the write had every undecided attempt behind it.
-    const judged = this.#attempts === "undecided" && !ERROR_KINDS[error.code].retryable;
-    const isCertain = error.applied === "no" && (this.#attempts === "none" || judged);
+    const isCertain = error.applied === "no" && this.#attempts === "none";
+    return { ...error, applied: isCertain ? "no" : "unknown" };
+  }
+
+  /** A write that its tablet refused by itself, likewise. */
+  refused(error: DatabaseErrorBody): DatabaseErrorBody {
+    // A tablet that judged the write had every undecided attempt behind it, and keeps its judgement for strays.
+    const isJudged = !ERROR_KINDS[error.code].retryable;
+    const isCertain = error.applied === "no" && (this.#attempts === "none" || isJudged);
     return { ...error, applied: isCertain ? "no" : "unknown" };
   }
 }

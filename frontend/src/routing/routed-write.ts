@@ -5,6 +5,7 @@ import type { RowWrite } from "@stele/shared/row-operations.ts";
 import { MAX_CALL_PAYLOAD_BYTES } from "@stele/shared/rpc/batch-frames.ts";
 import { encodeRowCall } from "@stele/shared/wire/row-calls.ts";
 import type { CallLimits } from "../operations.ts";
+import type { CallTrack } from "./call-track.ts";
 import type { MappedTablet } from "./mapped-tablet.ts";
 import type { RetryNumber, RetryNumbers } from "./retry-numbers.ts";
 import type { RowRouting } from "./row-routing.ts";
@@ -35,11 +36,12 @@ export function writeDeadline({ clock, limits }: RowRouting, { deadlineMs }: Cal
   return Math.min(deadlineMs, clock.monotonicMs() + limits.writeMs);
 }
 
-/** REQUIRES: all are numbered in one sequence. Throws 413 TOO_LARGE. */
+/** REQUIRES: all are numbered in one sequence. `track`: of all attempts so far. Throws 413 TOO_LARGE. */
 export function encodeWrites(
   { numbers }: RowRouting,
   tablet: MappedTablet,
   writes: readonly RoutedWrite[],
+  track: CallTrack,
 ): Buffer {
   const { tabletId, generation } = tablet;
   const first = must(writes[0], "a write").numbered(numbers, tablet);
@@ -51,6 +53,7 @@ export function encodeWrites(
     sequenceId,
     doneBelow,
     retired: numbers.retiredOf(tabletId),
+    hasStrays: track.attempts === "stray",
     writes: writes.map((each) => ({
       seq: each.numbered(numbers, tablet).seq,
       write: each.write,

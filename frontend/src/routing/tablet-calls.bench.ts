@@ -136,6 +136,7 @@ await measure("codecs of a write", seconds, async () => {
     sequenceId: 1n,
     doneBelow: 1,
     retired: [],
+    hasStrays: false,
     writes: writing,
   });
   return decodeRowReply(writeReply);

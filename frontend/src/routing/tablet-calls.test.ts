@@ -24,6 +24,10 @@ async function errorOf(promise: Promise<unknown>): Promise<DatabaseErrorBody> {
   return (error as DatabaseError).body;
 }
 
+function create(harness: RoutingHarness, key: string) {
+  return harness.settled(harness.rows.write("t", writeOf(key, true), harness.limits()));
+}
+
 /** The answer of the first server, which does not lead any more. */
 function notLeader(tablets: FakeTablets, call: RowCall, applied: "no" | "unknown"): RowReply {
   const reply = tablets.serve(server(1), call);
@@ -224,18 +228,33 @@ describe("what a failed write says of its effect", () => {
   });
 
   test("no, when the next leader judged it after the first one stepped down", async () => {
-    const { harness, tablets, tablet } = cluster();
+    const { harness, table, tablets, tablet } = cluster();
     await harness.read("t", "a");
-    const exists = { code: "ROW_EXISTS", detail: "exists", applied: "no", version: null } as const;
+    tablets.put(table, "a");
     tablets.fates.push((call) => {
       tablet.leader = server(2);
-      tablets.fates.push({ kind: "failed", error: exists });
       return notLeader(tablets, call, "unknown");
     });
-    expect(await errorOf(harness.write("t", "a"))).toMatchObject({
+    expect(await errorOf(create(harness, "a"))).toMatchObject({
       code: "ROW_EXISTS",
       applied: "no",
     });
+  });
+
+  test("no, when it was refused by a tablet that was told of an attempt without an answer", async () => {
+    const { harness, table, tablets } = cluster();
+    await harness.read("t", "a");
+    tablets.put(table, "a");
+    tablets.fates.push("cut");
+    const before = tablets.received.length;
+    expect(await errorOf(create(harness, "a"))).toMatchObject({
+      code: "ROW_EXISTS",
+      applied: "no",
+    });
+    const told = tablets.received
+      .slice(before)
+      .flatMap(({ call }) => (call.kind === "write" ? [call.hasStrays] : []));
+    expect(told).toEqual([false, true]);
   });
 });
 

@@ -18,7 +18,7 @@ export async function writeRow(
   const routed = new RoutedWrite(write);
   let outcome: FinalOutcome;
   try {
-    const encode = (tablet: MappedTablet) => encodeWrites(routing, tablet, [routed]);
+    const encode = (tablet: MappedTablet) => encodeWrites(routing, tablet, [routed], track);
     outcome = await callTabletOf(routing, table, write.key, encode, track);
   } catch (error) {
     throw new DatabaseError(track.failedHere(expectedError(error)), error);
@@ -31,6 +31,6 @@ export async function writeRow(
   if (reply.kind !== "written" || own === undefined) {
     throw new DatabaseError(track.failedThere(wrongReply("write", reply)));
   }
-  if (own.kind === "failed") throw new DatabaseError(track.failedThere(own.error));
+  if (own.kind === "failed") throw new DatabaseError(track.refused(own.error));
   return { result: own.result, servedBy: reply.servedBy };
 }

@@ -154,7 +154,7 @@ class ManyWrites {
     const writes = batch.map((place) => this.#writeAt(place));
     this.#somethingWasSent = true;
     try {
-      const encode = () => encodeWrites(this.#routing, tablet, writes);
+      const encode = () => encodeWrites(this.#routing, tablet, writes, track);
       const outcome = await calls.run(tablet, encode, track);
       for (const place of batch) this.#attempts[place] = track.attempts;
       switch (outcome.kind) {
@@ -191,9 +191,7 @@ class ManyWrites {
     batch.forEach((place, at) => {
       const outcome = must(outcomes[at], "an outcome");
       this.#outcomes[place] =
-        outcome.kind === "done"
-          ? outcome
-          : { kind: "failed", error: track.failedThere(outcome.error) };
+        outcome.kind === "done" ? outcome : { kind: "failed", error: track.refused(outcome.error) };
     });
     return "written";
   }

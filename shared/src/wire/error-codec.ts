@@ -1,6 +1,6 @@
 /**
- * `DatabaseErrorBody` between processes. Codes travel by name: an older process that does not know a
- * newer code keeps its text and shows INTERNAL.
+ * `DatabaseErrorBody` in binary: between processes, and stored where the refusal of a write is kept. Codes travel by
+ * name: an older process that does not know a newer code keeps its text and shows INTERNAL.
  */
 import type { ByteReader } from "../bytes/byte-reader.ts";
 import type { ByteWriter } from "../bytes/byte-writer.ts";
@@ -8,7 +8,7 @@ import { ERROR_KINDS } from "../errors.ts";
 import type { DatabaseErrorBody, ErrorCode } from "../errors.ts";
 import type { Version } from "../ids.ts";
 
-/** Which optional members follow, in the order of these bits. Sent on the wire: never renumber. */
+/** Which optional members follow, in the order of these bits. Sent on the wire and stored: never renumber. */
 const HAS_HINT = 1;
 const HAS_ERRORS = 2;
 const APPLIED_NO = 4;

@@ -38,6 +38,7 @@ function writeCall(writes: number): RowCall {
     sequenceId: 2n ** 63n,
     doneBelow: 1000,
     retired: [],
+    hasStrays: false,
     writes: numbered,
   };
 }

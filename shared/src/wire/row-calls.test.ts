@@ -50,6 +50,7 @@ function writeWith(predicate: Predicate): RowCall {
     sequenceId: 1n,
     doneBelow: 1,
     retired: [],
+    hasStrays: false,
     writes,
   };
 }
@@ -96,6 +97,7 @@ describe("row calls", () => {
       sequenceId: 1n,
       doneBelow: 1,
       retired: [],
+      hasStrays: false,
       writes: [],
     });
     const announced = Buffer.concat([head.subarray(0, -1), Buffer.from("ffffffffffffff0f", "hex")]);

@@ -15,7 +15,9 @@
  * C2. `doneBelow`: every seq of the sequence below it is settled or given up; nobody will ask for it again.
  *     A front-end numbers the writes of each tablet in a sequence of its own, so that a tablet that hangs
  *     does not make others keep results. `retired` tells the same of sequences that it had before.
- * C3. Writes of one row in one call apply in the order given, rows in any order.
+ * C3. An attempt that was never answered may arrive after a later one was. A call that may be overtaken by such
+ *     strays says so, and the tablet keeps what it answers also where nothing changed.
+ * C4. Writes of one row in one call apply in the order given, rows in any order.
  */
 import { unreachable } from "../assert.ts";
 import { ByteReader } from "../bytes/byte-reader.ts";
@@ -56,6 +58,8 @@ export interface WriteCall extends ToTablet {
   readonly doneBelow: number;
   /** A few at most. */
   readonly retired: readonly SequenceProgress[];
+  /** An earlier attempt of one of its writes was sent and not answered: it may yet arrive (C3). */
+  readonly hasStrays: boolean;
   readonly writes: readonly NumberedWrite[];
 }
 
@@ -85,7 +89,7 @@ export function encodeRowCall(call: RowCall): Buffer {
   switch (call.kind) {
     case "write":
       writeProgress(writeTarget(writer, WRITE, call), call);
-      writer.list(call.retired, writeProgress);
+      writer.list(call.retired, writeProgress).flag(call.hasStrays);
       writer.list(call.writes, writeNumbered);
       break;
     case "read":
@@ -121,8 +125,9 @@ function readCall(reader: ByteReader): RowCall {
     case WRITE: {
       const progress = readProgress(reader);
       const retired = reader.list(9, readProgress);
+      const hasStrays = reader.flag();
       const writes = reader.list(2, readNumbered);
-      return { kind: "write", tabletId, generation, ...progress, retired, writes };
+      return { kind: "write", tabletId, generation, ...progress, retired, hasStrays, writes };
     }
     case READ: {
       const projection = readProjection(reader);

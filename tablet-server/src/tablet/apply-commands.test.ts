@@ -175,8 +175,8 @@ const writeEntry = fc
       rowsRemoved: one.removed,
       generation: one.generation,
     });
-    const results = [{ seq: one.seq, result: RESULT }];
-    const sequences = [{ sequenceId: one.sequence, doneBelow: one.doneBelow, results }];
+    const outcomes = [{ seq: one.seq, outcome: { kind: "done" as const, result: RESULT } }];
+    const sequences = [{ sequenceId: one.sequence, doneBelow: one.doneBelow, outcomes }];
     return { ...entry, retries: encodeRetryRecord({ age: entry.age, sequences }) };
   });
 

@@ -56,9 +56,7 @@ export type WriteDecision =
 export function decideWrite(pending: PendingWrite, context: DecisionContext): WriteDecision {
   const { age, retry, row, state, stored, version } = context;
   const { write } = pending.numbered;
-  if (retry.kind === "done") {
-    return { kind: "settled", outcome: { kind: "done", result: retry.result } };
-  }
+  if (retry.kind === "decided") return { kind: "settled", outcome: retry.outcome };
   if (retry.kind === "abandoned") return GIVEN_UP;
   if (context.nowMs >= pending.progress.deadlineMs) return TOO_LATE;
   if (write.idempotency !== null) {

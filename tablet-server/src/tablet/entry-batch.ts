@@ -7,16 +7,16 @@
  *     a single write is smaller by itself (evaluate-write.ts).
  */
 import type { Version } from "@stele/shared/ids.ts";
-import type { WriteResult } from "@stele/shared/row-operations.ts";
+import type { WriteOutcome, WriteResult } from "@stele/shared/row-operations.ts";
 import { effectSize } from "./effect-codec.ts";
 import type { RowEffect } from "./effects.ts";
 import { encodeEntry, type StoredIdempotency } from "./entry-payload.ts";
 import type { LogAge } from "./log-age.ts";
-import { encodeRetryRecord, type SequenceResults, type RetryResult } from "./retry-record.ts";
+import { encodeRetryRecord, type RetryOutcome, type SequenceOutcomes } from "./retry-record.ts";
 import type { DependentOutcome, RowLane, UnappliedEntry } from "./row-lane.ts";
 import type { PendingWrite, WriteCallProgress } from "./write-call.ts";
 
-const RESULT_BYTES = 64;
+const OUTCOME_BYTES = 64;
 const MAX_ENTRY_BYTES = 4 * 1024 * 1024;
 /** Applying an entry is one piece of work: so many rows take a few milliseconds. */
 const MAX_ENTRY_WRITES = 1000;
@@ -37,6 +37,8 @@ export class EntryBatch implements UnappliedEntry {
   /** Writes that are done when the entry is applied; `lanes` and effects are those of the same place. */
   readonly writes: LoggedWrite[] = [];
   readonly dependents: DependentOutcome[] = [];
+  /** Outcomes without effect that are logged for the strays of their writes: decided when the entry is applied. */
+  readonly kept: DependentOutcome[] = [];
   #maxVersion: Version;
   #rowsAdded = 0;
   #rowsRemoved = 0;
@@ -67,10 +69,11 @@ export class EntryBatch implements UnappliedEntry {
     return this.#bytes;
   }
 
-  hasRoomFor(write: LoggedWrite): boolean {
-    if (this.writes.length === 0) return true;
-    if (this.writes.length >= MAX_ENTRY_WRITES) return false;
-    return this.#bytes + loggedSize(write) <= MAX_ENTRY_BYTES;
+  /** J2. `bytes`: as `loggedSize` or `keptSize` tell. */
+  hasRoomFor(bytes: number): boolean {
+    const count = this.writes.length + this.kept.length;
+    if (count === 0) return true;
+    return count < MAX_ENTRY_WRITES && this.#bytes + bytes <= MAX_ENTRY_BYTES;
   }
 
   add(write: LoggedWrite): void {
@@ -82,6 +85,13 @@ export class EntryBatch implements UnappliedEntry {
     if (result.createdRow) this.#rowsAdded++;
     if (result.version === null) this.#rowsRemoved++;
     this.#hear(pending.progress);
+  }
+
+  keep(unchanged: DependentOutcome): void {
+    this.#encoded = null;
+    this.kept.push(unchanged);
+    this.#bytes += keptSize(unchanged);
+    this.#hear(unchanged.pending.progress);
   }
 
   /** From here on its writes may take effect. */
@@ -118,24 +128,39 @@ export class EntryBatch implements UnappliedEntry {
     }
   }
 
-  #sequences(): SequenceResults[] {
-    const sequences = new Map<bigint, { doneBelow: number; results: RetryResult[] }>();
+  #sequences(): SequenceOutcomes[] {
+    const sequences = new Map<bigint, { doneBelow: number; outcomes: RetryOutcome[] }>();
     for (const [sequenceId, doneBelow] of this.#doneBelow) {
-      sequences.set(sequenceId, { doneBelow, results: [] });
+      sequences.set(sequenceId, { doneBelow, outcomes: [] });
     }
-    for (const { pending, result } of this.writes) {
-      sequences.get(pending.sequenceId)?.results.push({ seq: pending.numbered.seq, result });
-    }
+    const add = ({ numbered, sequenceId }: PendingWrite, outcome: WriteOutcome): void => {
+      sequences.get(sequenceId)?.outcomes.push({ seq: numbered.seq, outcome });
+    };
+    for (const { pending, result } of this.writes) add(pending, { kind: "done", result });
+    for (const { pending, outcome } of this.kept) add(pending, outcome);
     return [...sequences].map(([sequenceId, sequence]) => ({ sequenceId, ...sequence }));
   }
 }
 
-function loggedSize({ effect, idempotency, result }: LoggedWrite): number {
-  let size = effectSize(effect) + RESULT_BYTES;
-  for (const { value, column } of result.computed)
-    size += 8 + value.length + column.qualifier.length;
+/** About the bytes that an outcome without effect takes in an entry. */
+export function keptSize({ outcome }: DependentOutcome): number {
+  return (
+    OUTCOME_BYTES +
+    (outcome.kind === "done" ? computedSize(outcome.result) : outcome.error.detail.length)
+  );
+}
+
+/** About the bytes that a write takes in an entry. */
+export function loggedSize({ effect, idempotency, result }: LoggedWrite): number {
+  let size = effectSize(effect) + OUTCOME_BYTES + computedSize(result);
   if (idempotency !== null) {
-    size += idempotency.record.length + idempotency.rowKey.length + RESULT_BYTES;
+    size += idempotency.record.length + idempotency.rowKey.length + OUTCOME_BYTES;
   }
+  return size;
+}
+
+function computedSize({ computed }: WriteResult): number {
+  let size = 0;
+  for (const { column, value } of computed) size += 8 + value.length + column.qualifier.length;
   return size;
 }

@@ -10,9 +10,10 @@ import type { Clock } from "@stele/shared/clock.ts";
 import type { LogIndex, Term, Version } from "@stele/shared/ids.ts";
 import type { Group } from "@stele/shared/replication/group.ts";
 import { ProposalTracker } from "@stele/shared/replication/proposal-tracker.ts";
-import { EntryBatch, type LoggedWrite } from "./entry-batch.ts";
+import { EntryBatch, keptSize, loggedSize, type LoggedWrite } from "./entry-batch.ts";
 import type { EntryFate } from "./entry-payload.ts";
 import type { LeaderAge } from "./log-age.ts";
+import type { DependentOutcome } from "./row-lane.ts";
 
 /** How soon a refused proposal is tried again if nothing else happens. */
 const PROPOSE_AGAIN_MS = 20;
@@ -41,14 +42,20 @@ export class EntryQueue {
 
   /** Gives the entry that the write is in. */
   add(write: LoggedWrite, generation: number): EntryBatch {
-    let batch = this.#forming.at(-1);
-    if (batch === undefined || !batch.hasRoomFor(write)) {
-      batch = new EntryBatch(generation, this.#parts.age.now(), write.version);
-      this.#forming.push(batch);
-    }
+    const batch = this.#roomFor(loggedSize(write), generation, write.version);
     batch.add(write);
     this.#askPropose();
     return batch;
+  }
+
+  /**
+   * Logs what became of a write that changes nothing.
+   *
+   * @param version the highest that was given out
+   */
+  keep(unchanged: DependentOutcome, generation: number, version: Version): void {
+    this.#roomFor(keptSize(unchanged), generation, version).keep(unchanged);
+    this.#askPropose();
   }
 
   /** An entry that only moves log age and tells which retry numbers are done with. */
@@ -82,6 +89,14 @@ export class EntryQueue {
     this.#ended = true;
     this.#tracker.abandon();
     this.discardForming();
+  }
+
+  #roomFor(bytes: number, generation: number, version: Version): EntryBatch {
+    const open = this.#forming.at(-1);
+    if (open !== undefined && open.hasRoomFor(bytes)) return open;
+    const batch = new EntryBatch(generation, this.#parts.age.now(), version);
+    this.#forming.push(batch);
+    return batch;
   }
 
   #askPropose(): void {

@@ -2,12 +2,12 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { MalformedFrameError } from "@stele/shared/bytes/malformed-frame-error.ts";
 import type { LogIndex, Version } from "@stele/shared/ids.ts";
-import type { WriteResult } from "@stele/shared/row-operations.ts";
-import { writeResult } from "@stele/shared/wire/testing/row-arbitraries.ts";
+import type { WriteOutcome, WriteResult } from "@stele/shared/row-operations.ts";
+import { writeOutcome } from "@stele/shared/wire/testing/row-arbitraries.ts";
 import { logAge } from "./log-age.ts";
 import { RETRY_TTL_MS, RetryTable } from "./retry-ids.ts";
 import { decodeRetryRecord, encodeRetryRecord } from "./retry-record.ts";
-import type { SequenceResults, RetryRecord } from "./retry-record.ts";
+import type { SequenceOutcomes, RetryRecord } from "./retry-record.ts";
 
 const SEQUENCE = 2n ** 64n - 1n;
 const at = (value: number) => value as LogIndex;
@@ -23,16 +23,23 @@ function resultOf(version: number): WriteResult {
   };
 }
 
+const done = (version: number): WriteOutcome => ({ kind: "done", result: resultOf(version) });
+
+const REFUSED: WriteOutcome = {
+  kind: "failed",
+  error: { code: "ROW_EXISTS", detail: "it exists", applied: "no" },
+};
+
 function recordOf(age: number, doneBelow: number, ...seqs: number[]): RetryRecord {
-  const results = seqs.map((seq) => ({ seq, result: resultOf(seq) }));
-  return { age: logAge(age), sequences: [{ sequenceId: SEQUENCE, doneBelow, results }] };
+  const outcomes = seqs.map((seq) => ({ seq, outcome: done(seq) }));
+  return { age: logAge(age), sequences: [{ sequenceId: SEQUENCE, doneBelow, outcomes }] };
 }
 
 describe("retry table", () => {
   test("a write that is sent again gets its first result, another sequence's number does not", () => {
     const table = new RetryTable();
     expect(table.apply(at(1), recordOf(1, 5, 5, 7))).toEqual({ keep: true, forgotten: [] });
-    expect(table.lookUp(SEQUENCE, 7)).toEqual({ kind: "done", result: resultOf(7) });
+    expect(table.lookUp(SEQUENCE, 7)).toEqual({ kind: "decided", outcome: done(7) });
     expect(table.lookUp(SEQUENCE, 6)).toEqual({ kind: "new" });
     expect(table.lookUp(1n, 7)).toEqual({ kind: "new" });
     expect(table.lookUp(SEQUENCE, 4)).toEqual({ kind: "abandoned" });
@@ -76,8 +83,8 @@ describe("retry table", () => {
     const computed = [{ column, value, int64: false }];
     for (let seq = 0; seq < 4; seq++) {
       expect(table.isFull).toBe(false);
-      const results = [{ seq, result: { ...resultOf(1), computed } }];
-      const sequences = [{ sequenceId: SEQUENCE, doneBelow: 0, results }];
+      const outcome: WriteOutcome = { kind: "done", result: { ...resultOf(1), computed } };
+      const sequences = [{ sequenceId: SEQUENCE, doneBelow: 0, outcomes: [{ seq, outcome }] }];
       table.apply(at(seq + 1), { age: logAge(1), sequences });
     }
     expect(table.isFull).toBe(true);
@@ -89,20 +96,17 @@ describe("retry table", () => {
   test("a result outlives the log entry that it came in", () => {
     const column = { family: "d", qualifier: Buffer.from("q") };
     const computed = [{ column, value: Buffer.from("v"), int64: false }];
-    const sequence = {
-      sequenceId: SEQUENCE,
-      doneBelow: 0,
-      results: [{ seq: 1, result: { ...resultOf(1), computed } }],
-    };
+    const outcome: WriteOutcome = { kind: "done", result: { ...resultOf(1), computed } };
+    const sequence = { sequenceId: SEQUENCE, doneBelow: 0, outcomes: [{ seq: 1, outcome }] };
     const bytes = encodeRetryRecord({ age: logAge(1), sequences: [sequence] });
     const table = new RetryTable();
     table.apply(at(1), decodeRetryRecord(bytes));
     bytes.fill(0xee);
-    expect(table.lookUp(SEQUENCE, 1)).toMatchObject({ kind: "done", result: { computed } });
+    expect(table.lookUp(SEQUENCE, 1)).toMatchObject({ outcome: { result: { computed } } });
   });
 
   test("a replica that restarts at any entry stores and forgets the same records from there on", () => {
-    const sequence: fc.Arbitrary<SequenceResults> = fc
+    const sequence: fc.Arbitrary<SequenceOutcomes> = fc
       .record({
         sequenceId: fc.constantFrom(1n, 2n, 3n),
         doneBelow: fc.nat(12),
@@ -110,7 +114,7 @@ describe("retry table", () => {
       })
       .map(({ seqs, ...rest }) => ({
         ...rest,
-        results: seqs.map((seq) => ({ seq, result: resultOf(seq) })),
+        outcomes: seqs.map((seq) => ({ seq, outcome: seq % 3 === 0 ? REFUSED : done(seq) })),
       }));
     const step = fc.record({
       pass: fc.constantFrom(1, 1000, RETRY_TTL_MS / 2, RETRY_TTL_MS),
@@ -165,13 +169,9 @@ describe("retry record", () => {
       fc.record({
         sequenceId: fc.bigInt({ min: 0n, max: SEQUENCE }),
         doneBelow: fc.maxSafeNat(),
-        results: fc.array(
-          fc.record({
-            seq: fc.maxSafeNat(),
-            result: writeResult.map((result) => ({ ...result, replayed: false })),
-          }),
-          { maxLength: 3 },
-        ),
+        outcomes: fc.array(fc.record({ seq: fc.maxSafeNat(), outcome: writeOutcome }), {
+          maxLength: 3,
+        }),
       }),
       { maxLength: 3 },
     ),

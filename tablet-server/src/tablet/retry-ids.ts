@@ -1,10 +1,12 @@
 /**
- * The results of one tablet's recent writes by the numbers under which front-ends retry them, so that a
+ * The outcomes of one tablet's recent writes by the numbers under which front-ends retry them, so that a
  * write that is sent again is answered and not done again (docs/decisions/0007-retry-numbers-by-tablet.md).
+ * Writes that changed something are in here, and of the others those of which an attempt may arrive after the
+ * answer (docs/decisions/0011-outcomes-without-effect.md).
  *
  * T1. A function of the applied entries alone: every replica, and every replay, has the same table and
  *     stores the same records. `encodeSequences` and the stored records rebuild it.
- * T2. A result is forgotten when its front-end is done with it (`doneBelow`), or when log age has passed
+ * T2. An outcome is forgotten when its front-end is done with it (`doneBelow`), or when log age has passed
  *     it by `RETRY_TTL_MS`: front-ends retry for a minute at most, dead ones not at all.
  * T3. Lookups belong under the row's latch and after the leader's first entry is applied; what is proposed
  *     and not applied is not in here.
@@ -13,38 +15,38 @@ import { assert } from "@stele/shared/assert.ts";
 import { ByteReader } from "@stele/shared/bytes/byte-reader.ts";
 import { ByteWriter } from "@stele/shared/bytes/byte-writer.ts";
 import type { LogIndex } from "@stele/shared/ids.ts";
-import type { WriteResult } from "@stele/shared/row-operations.ts";
+import type { WriteOutcome, WriteResult } from "@stele/shared/row-operations.ts";
 import type { LogAge } from "./log-age.ts";
 import { decodeRetryRecord } from "./retry-record.ts";
-import type { SequenceResults, RetryRecord } from "./retry-record.ts";
+import type { SequenceOutcomes, RetryRecord } from "./retry-record.ts";
 
 export const RETRY_TTL_MS = 5 * 60 * 1000;
 /**
- * A leader takes no new writes while the table is this large; results that are in flight still fit. A front-end that
+ * A leader takes no new writes while the table is this large; outcomes that are in flight still fit. A front-end that
  * writes has about its writes in flight in here, and up to one sequence's span of numbers (10 000) for every write of
  * it that hangs; one that fell silent leaves what was in flight.
  */
-const RESULTS_MAX = 100_000;
-const RESULT_BYTES_MAX = 32 * 1024 * 1024;
-const RESULT_BASE_BYTES = 100;
+const OUTCOMES_MAX = 100_000;
+const OUTCOME_BYTES_MAX = 32 * 1024 * 1024;
+const OUTCOME_BASE_BYTES = 100;
 
 export type RetryLookup =
   | { readonly kind: "new" }
-  | { readonly kind: "done"; readonly result: WriteResult }
+  | { readonly kind: "decided"; readonly outcome: WriteOutcome }
   /** The front-end said that it is done with this number: nobody waits for the answer. */
   | { readonly kind: "abandoned" };
 
 /** What applying an entry did to the stored records. */
 export interface RetryChange {
-  /** Whether the entry's own record holds a result that may be asked for: store it. */
+  /** Whether the entry's own record holds an outcome that may be asked for: store it. */
   readonly keep: boolean;
   /** Entries whose stored record is not needed any more: delete it. */
   readonly forgotten: readonly LogIndex[];
 }
 
-interface KnownResult {
+interface KnownOutcome {
   readonly index: LogIndex;
-  readonly result: WriteResult;
+  readonly outcome: WriteOutcome;
   readonly bytes: number;
 }
 
@@ -52,14 +54,14 @@ interface Sequence {
   doneBelow: number;
   /** Log age of the last entry that named the sequence. */
   lastAge: LogAge;
-  readonly results: Map<number, KnownResult>;
+  readonly outcomes: Map<number, KnownOutcome>;
 }
 
 /** One entry whose record is stored. */
 interface StoredEntry {
   readonly age: LogAge;
   readonly ids: readonly { readonly sequenceId: bigint; readonly seq: number }[];
-  /** Results of it that are still known. */
+  /** Outcomes of it that are still known. */
   known: number;
 }
 
@@ -84,7 +86,7 @@ export class RetryTable {
     return table;
   }
 
-  /** Results known. */
+  /** Outcomes known. */
   get size(): number {
     return this.#size;
   }
@@ -95,15 +97,15 @@ export class RetryTable {
   }
 
   get isFull(): boolean {
-    return this.#size >= RESULTS_MAX || this.#bytes >= RESULT_BYTES_MAX;
+    return this.#size >= OUTCOMES_MAX || this.#bytes >= OUTCOME_BYTES_MAX;
   }
 
   lookUp(sequenceId: bigint, seq: number): RetryLookup {
     const sequence = this.#sequences.get(sequenceId);
     if (sequence === undefined) return { kind: "new" };
     if (seq < sequence.doneBelow) return { kind: "abandoned" };
-    const known = sequence.results.get(seq);
-    return known === undefined ? { kind: "new" } : { kind: "done", result: known.result };
+    const known = sequence.outcomes.get(seq);
+    return known === undefined ? { kind: "new" } : { kind: "decided", outcome: known.outcome };
   }
 
   /** Takes in an applied entry. Indices only grow. */
@@ -127,12 +129,12 @@ export class RetryTable {
     return writer.finish();
   }
 
-  /** All results as one record, for the other part of a split. */
+  /** All outcomes as one record, for the other part of a split. */
   toRecord(age: LogAge): RetryRecord {
-    const sequences: SequenceResults[] = [];
-    for (const [sequenceId, { doneBelow, results }] of this.#sequences) {
-      const known = [...results].map(([seq, { result }]) => ({ seq, result }));
-      sequences.push({ sequenceId, doneBelow, results: known });
+    const sequences: SequenceOutcomes[] = [];
+    for (const [sequenceId, { doneBelow, outcomes }] of this.#sequences) {
+      const known = [...outcomes].map(([seq, { outcome }]) => ({ seq, outcome }));
+      sequences.push({ sequenceId, doneBelow, outcomes: known });
     }
     return { age, sequences };
   }
@@ -146,32 +148,32 @@ export class RetryTable {
     }));
     reader.end();
     for (const { sequenceId, doneBelow, lastAge } of sequences) {
-      this.#sequences.set(sequenceId, { doneBelow, lastAge, results: new Map() });
+      this.#sequences.set(sequenceId, { doneBelow, lastAge, outcomes: new Map() });
     }
   }
 
   #sequence(sequenceId: bigint, age: LogAge): Sequence {
     let sequence = this.#sequences.get(sequenceId);
     if (sequence === undefined) {
-      sequence = { doneBelow: 0, lastAge: age, results: new Map() };
+      sequence = { doneBelow: 0, lastAge: age, outcomes: new Map() };
       this.#sequences.set(sequenceId, sequence);
     }
     if (age > sequence.lastAge) sequence.lastAge = age;
     return sequence;
   }
 
-  /** Of two results of one write the later counts, as it does when the records are read again. */
+  /** Of two outcomes of one write the later counts, as it does when the records are read again. */
   #remember(index: LogIndex, record: RetryRecord, forgotten: LogIndex[]): void {
     assert(!this.#entries.has(index), () => `entry ${index} was taken in already`);
     const ids: { sequenceId: bigint; seq: number }[] = [];
-    for (const { sequenceId, results } of record.sequences) {
+    for (const { sequenceId, outcomes } of record.sequences) {
       const sequence = this.#sequence(sequenceId, record.age);
-      for (const { seq, result } of results) {
-        if (seq < sequence.doneBelow || sequence.results.get(seq)?.index === index) continue;
+      for (const { seq, outcome } of outcomes) {
+        if (seq < sequence.doneBelow || sequence.outcomes.get(seq)?.index === index) continue;
         this.#forget(sequence, seq, forgotten);
-        const own = ownResult(result);
-        const bytes = resultBytes(own);
-        sequence.results.set(seq, { index, result: own, bytes });
+        const own = ownOutcome(outcome);
+        const bytes = outcomeBytes(own);
+        sequence.outcomes.set(seq, { index, outcome: own, bytes });
         this.#size++;
         this.#bytes += bytes;
         ids.push({ sequenceId, seq });
@@ -183,12 +185,12 @@ export class RetryTable {
 
   #raiseDone(sequence: Sequence, doneBelow: number, forgotten: LogIndex[]): void {
     if (doneBelow <= sequence.doneBelow) return;
-    // Whichever is the shorter walk: the numbers that became done, or the results that are known.
-    if (doneBelow - sequence.doneBelow < sequence.results.size) {
+    // Whichever is the shorter walk: the numbers that became done, or the outcomes that are known.
+    if (doneBelow - sequence.doneBelow < sequence.outcomes.size) {
       for (let seq = sequence.doneBelow; seq < doneBelow; seq++)
         this.#forget(sequence, seq, forgotten);
     } else {
-      for (const seq of sequence.results.keys()) {
+      for (const seq of sequence.outcomes.keys()) {
         if (seq < doneBelow) this.#forget(sequence, seq, forgotten);
       }
     }
@@ -196,13 +198,13 @@ export class RetryTable {
   }
 
   #forget(sequence: Sequence, seq: number, forgotten: LogIndex[]): void {
-    const known = sequence.results.get(seq);
+    const known = sequence.outcomes.get(seq);
     if (known === undefined) return;
-    sequence.results.delete(seq);
+    sequence.outcomes.delete(seq);
     this.#size--;
     this.#bytes -= known.bytes;
     const entry = this.#entries.get(known.index);
-    assert(entry !== undefined, "a known result belongs to a stored entry");
+    assert(entry !== undefined, "a known outcome belongs to a stored entry");
     entry.known--;
     if (entry.known > 0) return;
     this.#entries.delete(known.index);
@@ -215,19 +217,23 @@ export class RetryTable {
       if (age > limit) break;
       for (const { sequenceId, seq } of ids) {
         const sequence = this.#sequences.get(sequenceId);
-        if (sequence?.results.get(seq)?.index === index) this.#forget(sequence, seq, forgotten);
+        if (sequence?.outcomes.get(seq)?.index === index) this.#forget(sequence, seq, forgotten);
       }
     }
     for (const [sequenceId, sequence] of this.#sequences) {
-      if (sequence.lastAge <= limit && sequence.results.size === 0)
+      if (sequence.lastAge <= limit && sequence.outcomes.size === 0)
         this.#sequences.delete(sequenceId);
     }
   }
 }
 
 /** Free of views into a log entry, which would keep the whole entry in memory. */
+function ownOutcome(outcome: WriteOutcome): WriteOutcome {
+  if (outcome.kind === "failed" || outcome.result.computed.length === 0) return outcome;
+  return { kind: "done", result: ownResult(outcome.result) };
+}
+
 function ownResult(result: WriteResult): WriteResult {
-  if (result.computed.length === 0) return result;
   const computed = result.computed.map(({ column, value, int64 }) => ({
     column: { family: column.family, qualifier: Buffer.from(column.qualifier) },
     value: Buffer.from(value),
@@ -236,10 +242,11 @@ function ownResult(result: WriteResult): WriteResult {
   return { ...result, computed };
 }
 
-function resultBytes(result: WriteResult): number {
-  let bytes = RESULT_BASE_BYTES;
-  for (const { column, value } of result.computed) {
-    bytes += RESULT_BASE_BYTES + column.qualifier.length + value.length;
+function outcomeBytes(outcome: WriteOutcome): number {
+  let bytes = OUTCOME_BASE_BYTES;
+  if (outcome.kind === "failed") return bytes + 2 * outcome.error.detail.length;
+  for (const { column, value } of outcome.result.computed) {
+    bytes += OUTCOME_BASE_BYTES + column.qualifier.length + value.length;
   }
   return bytes;
 }

@@ -1,37 +1,37 @@
 /**
- * What one log entry adds to the memory of front-ends' retries: results by (sequenceId, seq), and up to where
+ * What one log entry adds to the memory of front-ends' retries: outcomes by (sequenceId, seq), and up to where
  * front-ends are done with each sequence. The entry carries it as bytes, and the same bytes are stored as one record per
- * entry for as long as one of its results may be asked for.
+ * entry for as long as one of its outcomes may be asked for.
  *
  *   record = u32 crc, u8 format, u64 log age, sequence*
- *   sequence = u64 sequenceId, varint doneBelow, (varint seq, result)*
+ *   sequence = u64 sequenceId, varint doneBelow, (varint seq, outcome)*
  *   crc    = CRC32 of everything behind it
  */
 import { crc32 } from "node:zlib";
 import { ByteReader } from "@stele/shared/bytes/byte-reader.ts";
 import { ByteWriter } from "@stele/shared/bytes/byte-writer.ts";
 import { MalformedFrameError } from "@stele/shared/bytes/malformed-frame-error.ts";
-import type { WriteResult } from "@stele/shared/row-operations.ts";
-import { readResult, writeResult } from "@stele/shared/wire/write-result-codec.ts";
+import type { WriteOutcome } from "@stele/shared/row-operations.ts";
+import { readOutcome, writeOutcome } from "@stele/shared/wire/write-result-codec.ts";
 import type { LogAge } from "./log-age.ts";
 
-export interface RetryResult {
+export interface RetryOutcome {
   readonly seq: number;
-  readonly result: WriteResult;
+  readonly outcome: WriteOutcome;
 }
 
-export interface SequenceResults {
+export interface SequenceOutcomes {
   /** Names one sequence of a front-end's retry numbers; 64 bits. */
   readonly sequenceId: bigint;
   /** Every seq below is settled or given up: nobody will ask for it again. */
   readonly doneBelow: number;
-  readonly results: readonly RetryResult[];
+  readonly outcomes: readonly RetryOutcome[];
 }
 
 export interface RetryRecord {
   /** The entry's. */
   readonly age: LogAge;
-  readonly sequences: readonly SequenceResults[];
+  readonly sequences: readonly SequenceOutcomes[];
 }
 
 const FORMAT = 1;
@@ -45,7 +45,7 @@ export function encodeRetryRecord(record: RetryRecord): Buffer {
   return bytes;
 }
 
-/** Throws `MalformedFrameError` for bytes that are damaged. Results are views into `bytes`. */
+/** Throws `MalformedFrameError` for bytes that are damaged. Outcomes are views into `bytes`. */
 export function decodeRetryRecord(bytes: Buffer): RetryRecord {
   if (bytes.length < CRC_BYTES || crc32(bytes.subarray(CRC_BYTES)) !== bytes.readUInt32BE(0)) {
     throw new MalformedFrameError("the checksum of a retry record is wrong");
@@ -59,15 +59,15 @@ export function decodeRetryRecord(bytes: Buffer): RetryRecord {
   return { age, sequences };
 }
 
-function writeSequence(writer: ByteWriter, sequence: SequenceResults): void {
+function writeSequence(writer: ByteWriter, sequence: SequenceOutcomes): void {
   writer.u64(sequence.sequenceId).varint(sequence.doneBelow);
-  writer.list(sequence.results, (to, { seq, result }) => writeResult(to.varint(seq), result));
+  writer.list(sequence.outcomes, (to, { seq, outcome }) => writeOutcome(to.varint(seq), outcome));
 }
 
-function readSequence(reader: ByteReader): SequenceResults {
+function readSequence(reader: ByteReader): SequenceOutcomes {
   return {
     sequenceId: reader.u64(),
     doneBelow: reader.varint(),
-    results: reader.list(4, (from) => ({ seq: from.varint(), result: readResult(from) })),
+    outcomes: reader.list(5, (from) => ({ seq: from.varint(), outcome: readOutcome(from) })),
   };
 }

@@ -168,6 +168,55 @@ describe("a write sent again", () => {
     }
   });
 
+  test("that changed nothing is in the log before it is answered, when an attempt may arrive late", async () => {
+    lone = await LoneTablet.begin();
+    void lone.write(1, [put("a")]);
+    await lone.run();
+    const create = rowWrite("a", [set("v", "late")], { conditions: { absent: true } });
+    const again = lone.write(2, [create, rowWrite("b", [DELETE_ROW])], { hasStrays: true });
+    expect(await isOpen(again)).toBe(true);
+    await lone.run();
+    expect(told(await again)).toEqual(["ROW_EXISTS", "done"]);
+    void lone.write(4, [rowWrite("a", [DELETE_ROW]), put("b")]);
+    await lone.run();
+    expect(told(await lone.write(2, [create]))).toEqual(["ROW_EXISTS"]);
+    lone.restart();
+    expect(told(await lone.write(2, [create]))).toEqual(["ROW_EXISTS"]);
+    expect(told(await lone.write(3, [rowWrite("b", [DELETE_ROW])]))).toEqual(["done"]);
+    expect(lone.tablet.state.rows).toBe(1);
+  });
+
+  test("that changes nothing is not answered unlogged when a call with strays joins the first", async () => {
+    lone = await LoneTablet.begin();
+    lone.group.holds = false;
+    const call = [rowWrite("a", [DELETE_ROW])];
+    const first = lone.write(1, call);
+    await lone.settle();
+    const again = lone.write(1, call, { hasStrays: true });
+    await lone.settle();
+    lone.group.barriers.shift()?.("ready");
+    expect(await isOpen(again)).toBe(true);
+    await lone.run();
+    expect([await first, await again].map(told)).toEqual([["done"], ["done"]]);
+    void lone.write(2, [put("a")]);
+    await lone.run();
+    expect(told(await lone.write(1, call))).toEqual(["done"]);
+    expect(lone.tablet.state.rows).toBe(1);
+  });
+
+  test("and on its way into the log unchanged goes to the next leader when the leadership ends", async () => {
+    lone = await LoneTablet.begin();
+    const read = lone.write(1, [rowWrite("a", [DELETE_ROW])], { hasStrays: true });
+    const dependent = lone.write(2, [put("b"), rowWrite("b", [set("v", "v")])], {
+      hasStrays: true,
+    });
+    await lone.propose();
+    lone.follow();
+    expect((await read).kind).toBe("not-leader");
+    expect((await dependent).kind).toBe("not-leader");
+    expect(lone.tablet.writes).toBe(null);
+  });
+
   test("late, when its front-end was done with it, does nothing", async () => {
     lone = await LoneTablet.begin();
     const other = lone.write(5, [put("b")], { doneBelow: 5 });

@@ -8,8 +8,9 @@
  *     it is answered when the entry it was read from is applied, or, if that is so already, once the leadership at
  *     the time of reading is certain.
  * W3. A write that is sent again under its retry number takes effect once: it joins the one under way, or gets the
- *     stored result. One that changed nothing is evaluated again, unless a later write of its row in its call was
- *     taken meanwhile (decide-write.ts, O1).
+ *     stored outcome. One that changed nothing leaves none and is evaluated again, unless a later write of its row in
+ *     its call was taken meanwhile (decide-write.ts, O1). But where an attempt may arrive after the answer, the
+ *     outcome is in the log before the answer leaves.
  * W4. Everything here belongs to one term; when the leadership ends, all that wait are told to ask the next leader.
  * W5. What waits is bounded in writes and in bytes; beyond it calls fail at once with THROTTLED.
  * W6. A turn of the event loop evaluates a bounded amount of work; the rest goes on in the next turn.
@@ -31,7 +32,7 @@ import type { IdempotencyRecord } from "./idempotency.ts";
 import { LeaderAge, type LogAge } from "./log-age.ts";
 import { ReadConfirmation } from "./read-confirmation.ts";
 import type { RetryLookup, RetryTable } from "./retry-ids.ts";
-import { RowLanes, type RowLane } from "./row-lane.ts";
+import { RowLanes, type DependentOutcome, type RowLane } from "./row-lane.ts";
 import type { TabletState } from "./tablet-state.ts";
 import { TurnBudget } from "./turn-budget.ts";
 import type { PendingWrite, Redirect, WriteCallProgress } from "./write-call.ts";
@@ -124,7 +125,7 @@ export class TabletWrites {
    */
   submit(call: WriteCall, progress: WriteCallProgress, bytes: number): void {
     assert(!this.#ended, "W4: submitted after the term");
-    const { sequenceId } = call;
+    const { hasStrays, sequenceId } = call;
     for (const each of progress.sequences) this.#underWay.heard(each);
     const overload = this.#overload(call);
     if (overload !== null) {
@@ -135,8 +136,8 @@ export class TabletWrites {
     const overtaken = this.#overtaken(call);
     call.writes.forEach((numbered, at) => {
       const isOvertaken = overtaken.has(at);
-      const size = { bytes: share, isOvertaken };
-      const pending = this.#underWay.take(sequenceId, numbered, { progress, at }, size);
+      const more = { bytes: share, hasStrays, isOvertaken };
+      const pending = this.#underWay.take(sequenceId, numbered, { progress, at }, more);
       if (pending === null) return;
       const lane = this.#lanes.lane(numbered.write.key);
       lane.add(pending);
@@ -342,13 +343,15 @@ export class TabletWrites {
       if (lane.newest === batch) lane.newest = null;
       this.#lanes.dropIfIdle(lane);
     }
-    for (const { pending, outcome } of batch.dependents) this.#underWay.decide(pending, outcome);
+    for (const { pending, outcome } of batch.kept) this.#underWay.decide(pending, outcome);
+    for (const dependent of batch.dependents) this.#answerUnchanged(dependent);
   }
 
   /** It may or may not take effect, or never was proposed: sent again, it is told apart. */
   #entryLost(batch: EntryBatch): void {
     const answer = this.#parts.refusal();
     for (const { pending } of batch.writes) this.#underWay.redirect(pending, answer);
+    for (const { pending } of batch.kept) this.#underWay.redirect(pending, answer);
     for (const { pending } of batch.dependents) this.#underWay.redirect(pending, answer);
   }
 
@@ -361,8 +364,16 @@ export class TabletWrites {
       return;
     }
     this.#reads.add({
-      confirmed: () => this.#underWay.decide(pending, outcome),
+      confirmed: () => this.#answerUnchanged({ pending, outcome }),
       refused: () => this.#underWay.redirect(pending, this.#parts.notLeader()),
     });
+  }
+
+  /** W3. The outcome holds; what strays of the write may bring is known to come after it. */
+  #answerUnchanged(unchanged: DependentOutcome): void {
+    const { outcome, pending } = unchanged;
+    if (!pending.hasStrays) this.#underWay.decide(pending, outcome);
+    else if (this.#underWay.holds(pending))
+      this.#entries.keep(unchanged, this.#generation, this.#highest);
   }
 }

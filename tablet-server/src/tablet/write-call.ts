@@ -86,4 +86,6 @@ export interface PendingWrite extends WritePlace {
   isProposed: boolean;
   /** A later write of its row, of the same call, was taken before it. */
   readonly isOvertaken: boolean;
+  /** An earlier attempt of it may arrive after it was answered: its outcome is logged also when nothing changes. */
+  hasStrays: boolean;
 }

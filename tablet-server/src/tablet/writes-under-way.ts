@@ -1,7 +1,8 @@
 /**
  * The writes that a leader has taken and not answered, by the numbers under which they are retried.
  *
- * U1. A write that is sent again while it is under way joins the first: it is evaluated once.
+ * U1. A write that is sent again while it is under way joins the first: it is evaluated once, and has strays if one
+ *     of the calls that brought it says so.
  * U2. What waits is counted in writes and in bytes, repeats included; everything that was counted is given back
  *     when its write is settled, whichever way.
  * U3. Numbers that a front-end is done with are remembered for the term: a call that arrives late does nothing.
@@ -37,6 +38,11 @@ export class WritesUnderWay {
     return this.#bySequence.get(sequenceId)?.has(seq) === true;
   }
 
+  /** False once it was decided or redirected. */
+  holds(pending: PendingWrite): boolean {
+    return this.#bySequence.get(pending.sequenceId)?.get(pending.numbered.seq) === pending;
+  }
+
   isDone(sequenceId: bigint, seq: number): boolean {
     return seq < (this.#doneBelow.get(sequenceId) ?? 0);
   }
@@ -56,7 +62,7 @@ export class WritesUnderWay {
     sequenceId: bigint,
     numbered: NumberedWrite,
     place: WritePlace,
-    { bytes, isOvertaken }: Pick<PendingWrite, "bytes" | "isOvertaken">,
+    { bytes, hasStrays, isOvertaken }: Pick<PendingWrite, "bytes" | "hasStrays" | "isOvertaken">,
   ): PendingWrite | null {
     this.#writes++;
     this.#bytes += bytes;
@@ -65,10 +71,11 @@ export class WritesUnderWay {
     const known = sequence.get(numbered.seq);
     if (known !== undefined) {
       known.repeats.push({ ...place, bytes });
+      known.hasStrays ||= hasStrays;
       if (known.isProposed) place.progress.mayTakeEffect();
       return null;
     }
-    const fresh = { repeats: [], isProposed: false, isOvertaken };
+    const fresh = { repeats: [], isProposed: false, isOvertaken, hasStrays };
     const pending: PendingWrite = { ...place, sequenceId, numbered, bytes, ...fresh };
     sequence.set(numbered.seq, pending);
     return pending;

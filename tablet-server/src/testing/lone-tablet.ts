@@ -214,10 +214,11 @@ export class LoneTablet {
       readonly sequenceId?: bigint;
       readonly doneBelow?: number;
       readonly retired?: readonly SequenceProgress[];
+      readonly hasStrays?: boolean;
       readonly timeoutMs?: number;
     } = {},
   ): Promise<RowReply> {
-    const { sequenceId = 1n, doneBelow = 0, retired = [], timeoutMs } = more;
+    const { sequenceId = 1n, doneBelow = 0, retired = [], hasStrays = false, timeoutMs } = more;
     const call: RowCall = {
       kind: "write",
       tabletId: TABLET,
@@ -225,6 +226,7 @@ export class LoneTablet {
       sequenceId,
       doneBelow,
       retired,
+      hasStrays,
       writes: writes.map((write, at) => ({ seq: seq + at, write })),
     };
     return this.call(call, timeoutMs);

@@ -45,12 +45,13 @@ export class RowClient {
   ): Promise<readonly WriteOutcome[] | null> {
     const numbered = writes.map((write) => ({ seq: this.#nextSeq++, write }));
     for (const { seq } of numbered) this.#open.add(seq);
-    const reply = await this.#call("written", patienceMs, () => ({
+    const reply = await this.#call("written", patienceMs, (attempt) => ({
       kind: "write",
       ...TARGET,
       sequenceId: this.#sequenceId,
       doneBelow: Math.min(this.#nextSeq, ...this.#open),
       retired: [],
+      hasStrays: attempt > 1,
       writes: numbered,
     }));
     for (const { seq } of numbered) this.#open.delete(seq);
@@ -69,16 +70,16 @@ export class RowClient {
   async #call<Kind extends "written" | "read" | "scanned">(
     wanted: Kind,
     patienceMs: number,
-    call: () => RowCall,
+    call: (attempt: number) => RowCall,
   ): Promise<Served<Kind> | null> {
     const { clock, violations } = this.#cluster;
     const endsMs = clock.monotonicMs() + patienceMs;
-    while (clock.monotonicMs() < endsMs) {
+    for (let attempt = 1; clock.monotonicMs() < endsMs; attempt++) {
       this.attempts++;
       // Now and then where an old map would send it.
       const isLost = this.#random.below(wanted === "written" ? 6 : 2) === 0;
       const at = isLost ? this.#random.below(this.#cluster.servers.length) : this.#leader;
-      const answer = await this.#cluster.call(at, encodeRowCall(call()), ATTEMPT_MS);
+      const answer = await this.#cluster.call(at, encodeRowCall(call(attempt)), ATTEMPT_MS);
       if (typeof answer === "string") {
         this.#tryAnother(at);
         await delay(clock, PAUSE_MS);

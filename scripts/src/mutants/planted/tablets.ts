@@ -102,11 +102,23 @@ export const tabletMutants: readonly Mutant[] = [
     edits: [
       {
         file: `${SERVER}/tablet/decide-write.ts`,
-        original: `if (retry.kind === "done") {`,
-        replacement: `if (retry.kind === "done" && write.idempotency !== null) {`,
+        original: `if (retry.kind === "decided") return`,
+        replacement: `if (retry.kind === "decided" && write.idempotency !== null) return`,
       },
     ],
     catchers: ["exactly once", "linearizability"],
+  },
+  {
+    name: "A write that changed nothing leaves no trace for an attempt that comes after its answer",
+    number: null,
+    edits: [
+      {
+        file: `${SERVER}/tablet/tablet-writes.ts`,
+        original: "if (!pending.hasStrays) this",
+        replacement: "if (pending.numbered.seq >= 0) this",
+      },
+    ],
+    catchers: ["linearizability", "scan coverage"],
   },
   {
     name: "A call that comes after its number was given up is carried out",

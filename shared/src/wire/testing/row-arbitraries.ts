@@ -128,6 +128,7 @@ export const rowCall: fc.Arbitrary<RowCall> = fc.oneof(
     ...target,
     ...sequenceProgress,
     retired: fc.array(fc.record(sequenceProgress), { maxLength: 2 }),
+    hasStrays: fc.boolean(),
     writes: fc.array(fc.record({ seq: counter, write: rowWrite }), { maxLength: 4 }),
   }),
   fc.record({
@@ -192,7 +193,7 @@ export const writeResult: fc.Arbitrary<WriteResult> = fc.record({
   replayed: fc.boolean(),
 });
 
-const outcome: fc.Arbitrary<WriteOutcome> = fc.oneof(
+export const writeOutcome: fc.Arbitrary<WriteOutcome> = fc.oneof(
   fc.record({ kind: fc.constant("done" as const), result: writeResult }),
   fc.record({ kind: fc.constant("failed" as const), error: errorBody }),
 );
@@ -246,7 +247,7 @@ export const rowReply: fc.Arbitrary<RowReply> = fc.oneof(
   fc.record({
     kind: fc.constant("written" as const),
     servedBy,
-    outcomes: fc.array(outcome, { maxLength: 4 }),
+    outcomes: fc.array(writeOutcome, { maxLength: 4 }),
   }),
   fc.record({
     kind: fc.constant("read" as const),
