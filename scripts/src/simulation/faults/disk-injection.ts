@@ -7,11 +7,9 @@ import { APPLIED_STATE, hostKeyRange, SUSPECT } from "@stele/shared/replication/
 import type { SimulatedProcess } from "../cluster/simulated-process.ts";
 import { BearableLoss } from "./bearable-loss.ts";
 import { damageableLog, type DamageablePart } from "./damageable-log.ts";
-import type { FaultAction } from "./fault.ts";
+import type { ActionOf } from "./fault.ts";
 import { DONE } from "./injection-context.ts";
 import type { Effect } from "./injection-context.ts";
-
-type Action<Kind extends FaultAction["kind"]> = Extract<FaultAction, { kind: Kind }>;
 
 const SECTOR_BYTES = 512;
 const HEADER_BYTES = 64;
@@ -56,7 +54,7 @@ export class DiskInjection {
     return process.tainted || this.#broken.get(process) === process.clock;
   }
 
-  failStep(process: SimulatedProcess, { step, nth }: Action<"log-step-fails">): Effect {
+  failStep(process: SimulatedProcess, { step, nth }: ActionOf<"log-step-fails">): Effect {
     const { disks } = process;
     if (disks === null || process.state === "down") return null;
     excuse(process);
@@ -65,7 +63,7 @@ export class DiskInjection {
     return DONE;
   }
 
-  fill(process: SimulatedProcess, { freeBytes }: Action<"log-disk-full">): Effect {
+  fill(process: SimulatedProcess, { freeBytes }: ActionOf<"log-disk-full">): Effect {
     const { disks } = process;
     if (disks === null || this.#full.has(process)) return null;
     disks.log.limitCapacity(disks.log.usedBytes + freeBytes);
@@ -79,13 +77,13 @@ export class DiskInjection {
     };
   }
 
-  stall({ disks, state }: SimulatedProcess, { durationMs }: Action<"log-disk-stalls">): Effect {
+  stall({ disks, state }: SimulatedProcess, { durationMs }: ActionOf<"log-disk-stalls">): Effect {
     if (disks === null || state === "down") return null;
     disks.log.stallNext(durationMs);
     return DONE;
   }
 
-  stallStore(process: SimulatedProcess, { durationMs }: Action<"store-stalls">): Effect {
+  stallStore(process: SimulatedProcess, { durationMs }: ActionOf<"store-stalls">): Effect {
     if (process.disks === null || process.host === null) return null;
     process.disks.store.stallNextFlush(durationMs);
     return DONE;
@@ -99,14 +97,14 @@ export class DiskInjection {
     return DONE;
   }
 
-  flipBitInLog(process: SimulatedProcess, action: Action<"bit-flipped-in-log">): Effect {
+  flipBitInLog(process: SimulatedProcess, action: ActionOf<"bit-flipped-in-log">): Effect {
     const found = this.#placeInLog(process, action.place);
     if (found === null) return null;
     process.disks?.log.flipBit(found.name, found.offset, action.bit);
     return this.#damaged(process);
   }
 
-  misplaceSector(process: SimulatedProcess, action: Action<"sector-misplaced-in-log">): Effect {
+  misplaceSector(process: SimulatedProcess, action: ActionOf<"sector-misplaced-in-log">): Effect {
     const found = this.#placeInLog(process, action.place);
     if (found === null) return null;
     const bytes = process.disks?.log.fileBytes(found.name) ?? Buffer.alloc(0);
@@ -119,7 +117,7 @@ export class DiskInjection {
     return this.#damaged(process);
   }
 
-  flipBitInStore(process: SimulatedProcess, { of }: Action<"bit-flipped-in-store">): Effect {
+  flipBitInStore(process: SimulatedProcess, { of }: ActionOf<"bit-flipped-in-store">): Effect {
     const { disks } = process;
     if (disks === null || !this.#losses.canLose(process)) return null;
     if (disks.store.flipBit(of === "host" ? HOST_KEYS : MACHINE_KEYS) === null) return null;

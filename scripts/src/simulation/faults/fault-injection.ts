@@ -11,7 +11,20 @@ import { isJoint } from "@stele/shared/raft/group-config.ts";
 import type { Random } from "@stele/shared/random.ts";
 import type { Marks } from "@stele/shared/testing/marks.ts";
 import type { ClusterUnderTest, SimulatedProcess } from "../cluster/simulated-process.ts";
+import {
+  answersLostInRestart,
+  answersLostToLaggard,
+  cutOffWithFrontend,
+  lateMessages,
+  lateRequestsOvertaken,
+  leaderAwayAndBack,
+} from "./client-scenarios.ts";
 import { DiskInjection } from "./disk-injection.ts";
+import {
+  leaderLostUnheard,
+  leadersLostInTurn,
+  votersRestartInLease,
+} from "./election-scenarios.ts";
 import { FaultTimers } from "./fault-timers.ts";
 import { FaultTriggers } from "./fault-triggers.ts";
 import { faultText } from "./fault.ts";
@@ -22,8 +35,8 @@ import { createLate } from "./late-creation.ts";
 import { NetworkInjection } from "./network-injection.ts";
 import { ProcessFaults } from "./process-faults.ts";
 import { nthLeader } from "./replicas.ts";
-import { ElectionScenarios } from "./election-scenarios.ts";
-import { Scenarios } from "./scenarios.ts";
+import { backWhenReplaced } from "./replacement-scenarios.ts";
+import { ScenarioStage } from "./scenario-stage.ts";
 
 /** How the marks of faults that took effect begin: the rest is the fault's kind. */
 export const FAULT_MARK = "fault: ";
@@ -35,8 +48,7 @@ export class FaultInjection {
   readonly #processes: ProcessFaults;
   readonly #network: NetworkInjection;
   readonly #disks: DiskInjection;
-  readonly #scenarios: Scenarios;
-  readonly #elections: ElectionScenarios;
+  readonly #stage: ScenarioStage;
   readonly #triggers: FaultTriggers;
   /** What ends the faults that last. */
   readonly #undo = new Set<() => void>();
@@ -51,8 +63,7 @@ export class FaultInjection {
       this.#disks.started(process);
       this.#triggers.look();
     });
-    this.#scenarios = new Scenarios(this.#context, this.#network, this.#processes);
-    this.#elections = new ElectionScenarios(this.#context, this.#network, this.#processes);
+    this.#stage = new ScenarioStage(this.#context, this.#network, this.#processes);
   }
 
   /** Their times count from now. */
@@ -125,11 +136,11 @@ export class FaultInjection {
       case "ring":
         return this.#network.ring(action);
       case "late-messages":
-        return this.#scenarios.late(action);
+        return lateMessages(this.#stage, action);
       case "late-requests-overtaken":
-        return this.#scenarios.lateRequestsOvertaken(action);
+        return lateRequestsOvertaken(this.#stage, action);
       case "answers-lost-in-restart":
-        return this.#scenarios.answersLostInRestart(action);
+        return answersLostInRestart(this.#stage, action);
       default:
         return null;
     }
@@ -147,13 +158,13 @@ export class FaultInjection {
       case "answers-lost-in-restart":
         return this.#actOnAll(fault);
       case "leader-cut-off-with-frontend":
-        return this.#scenarios.cutOffWithFrontend(process, action);
+        return cutOffWithFrontend(this.#stage, process, action);
       case "answers-lost-to-laggard":
-        return this.#scenarios.answersLostToLaggard(process, action, fault.id);
+        return answersLostToLaggard(this.#stage, process, action, fault.id);
       case "leader-away-and-back":
-        return this.#scenarios.leaderAwayAndBack(process, action, fault.id);
+        return leaderAwayAndBack(this.#stage, process, action, fault.id);
       case "back-when-replaced":
-        return this.#scenarios.backWhenReplaced(process, action, fault.id);
+        return backWhenReplaced(this.#stage, process, action, fault.id);
       case "crash":
         return this.#processes.crash(process, action, trigger);
       case "pause":
@@ -190,9 +201,11 @@ export class FaultInjection {
       case "creation-comes-late":
         return createLate(process, fault.id);
       case "leaders-lost-in-turn":
-        return this.#elections.leadersLostInTurn(target, action);
+        return leadersLostInTurn(this.#stage, target, action);
+      case "leader-lost-unheard":
+        return leaderLostUnheard(this.#stage, target, action);
       case "voters-restart-in-lease":
-        return this.#elections.votersRestartInLease(target, action, fault.id);
+        return votersRestartInLease(this.#stage, target, action, fault.id);
       case "leadership-moved":
         return this.#moveLeadership(target, action.isolatedAfterMs, fault.id);
       default:

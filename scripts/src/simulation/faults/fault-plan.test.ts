@@ -1,7 +1,8 @@
 import { SeededRandom } from "@stele/shared/random.ts";
 import { expect, test } from "vitest";
 import { CRASH_STEPS, faultText } from "./fault.ts";
-import { drawFaults, LEAST_CLOCK_RATE, MOST_CLOCK_RATE, PLANNED_KINDS } from "./fault-plan.ts";
+import { drawFaults, PLANNED_KINDS } from "./fault-plan.ts";
+import { LEAST_CLOCK_RATE, MOST_CLOCK_RATE } from "./process-draws.ts";
 
 const SHAPE = {
   masters: ["m1", "m2", "m3"],

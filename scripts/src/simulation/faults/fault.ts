@@ -3,7 +3,6 @@
  * the others as they are, which is how a failing run is shrunk. A fault that finds nothing to act on does nothing.
  */
 import type { NetworkFaults } from "@stele/shared/rpc/testing/memory-network.ts";
-import type { ElectionAction } from "./election-scenarios.ts";
 import type { ServerRole } from "@stele/shared/server-role.ts";
 
 /** Which process: by name, or chosen when the time comes. */
@@ -124,11 +123,41 @@ export type FaultAction =
   | { readonly kind: "leadership-moved"; readonly isolatedAfterMs: number | null }
   /** A server is asked to create a replica that was destroyed there. */
   | { readonly kind: "creation-comes-late" }
-  | ElectionAction
-  | StoryAction;
+  | ScenarioAction;
 
-/** Steps that must meet each other in order (scenarios.ts). */
-export type StoryAction =
+/** A fault of several steps, which must meet each other in order (scenario-stage.ts). */
+export type ScenarioAction =
+  /**
+   * The leader hears no other replica, its clients go on writing there; when another is elected, that one goes down a
+   * while later, and the old leader is back with a log of its own.
+   */
+  | {
+      readonly kind: "leaders-lost-in-turn";
+      readonly afterMs: number;
+      readonly downMs: number;
+      /** Of the old leader's solitude, at most. */
+      readonly durationMs: number;
+    }
+  /**
+   * The same, but that whoever campaigns is cut off behind its requests for votes: nobody but itself ever has the
+   * entry that opened its term.
+   */
+  | {
+      readonly kind: "leader-lost-unheard";
+      readonly afterMs: number;
+      readonly downMs: number;
+      readonly durationMs: number;
+    }
+  /**
+   * One follower hears the leader no more, long enough to campaign. Then the others are started again, and none of
+   * them hears the leader either, which may hold a lease still.
+   */
+  | {
+      readonly kind: "voters-restart-in-lease";
+      readonly afterMs: number;
+      readonly downMs: number;
+      readonly durationMs: number;
+    }
   | {
       readonly kind: "leader-cut-off-with-frontend";
       readonly frontend: string;
@@ -179,6 +208,8 @@ export type StoryAction =
     };
 
 export type FaultKind = FaultAction["kind"];
+
+export type ActionOf<Kind extends FaultKind> = Extract<FaultAction, { kind: Kind }>;
 
 export interface Fault {
   /** Unique in the list. */

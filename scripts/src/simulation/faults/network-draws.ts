@@ -1,14 +1,30 @@
 /** How bad a network gets, and along which lines a cluster falls apart. */
 import { CALM_NETWORK } from "@stele/shared/rpc/testing/memory-network.ts";
 import type { Draws } from "@stele/shared/testing/draws.ts";
-import type { FaultAction } from "./fault.ts";
+import { anyProcess, AT_ONCE, leader } from "./drawing.ts";
+import type { Body, Drawing } from "./drawing.ts";
+import type { FaultAction, FaultTarget } from "./fault.ts";
 
 const LONGEST_CUT_MS = 8_000;
 
 type Cut = Extract<FaultAction, { kind: "cut" | "ring" | "isolated" }>;
 
+export function partitions(drawing: Drawing): Body {
+  const { draws, names } = drawing;
+  const action = partition(draws, names);
+  const target: FaultTarget =
+    action.kind === "isolated" && draws.oneIn(2) ? leader(drawing) : anyProcess(drawing);
+  return { target, trigger: AT_ONCE, action };
+}
+
+export function networks(drawing: Drawing): Body {
+  const { draws, shape } = drawing;
+  const action = worseNetwork(draws, shape.durationMs);
+  return { target: anyProcess(drawing), trigger: AT_ONCE, action };
+}
+
 /** Loss 0-30 %, duplicates 0-50 %, delay mean 0-100 ms with spikes up to 5 s; each may be absent. */
-export function worseNetwork(draws: Draws, phaseMs: number): FaultAction {
+function worseNetwork(draws: Draws, phaseMs: number): FaultAction {
   const has = (): boolean => draws.oneIn(2);
   const mostDelayMs = has() ? draws.duration(1, 200) : CALM_NETWORK.mostDelayMs;
   const spikes = draws.oneIn(3);
@@ -30,7 +46,7 @@ export function worseNetwork(draws: Draws, phaseMs: number): FaultAction {
 }
 
 /** One-way, both ways, partial (halves that leave some out), a bridge, a ring, one alone. */
-export function partition(draws: Draws, names: readonly string[]): Cut {
+function partition(draws: Draws, names: readonly string[]): Cut {
   const durationMs = draws.duration(200, LONGEST_CUT_MS);
   const shape = draws.of(["pair", "halves", "bridge", "ring", "isolated"] as const);
   const ways = draws.of(["one", "both", "both"] as const);

@@ -5,11 +5,9 @@
 import { CATALOG_GROUP } from "@stele/shared/ids.ts";
 import type { NetworkFaults } from "@stele/shared/rpc/testing/memory-network.ts";
 import type { SimulatedProcess } from "../cluster/simulated-process.ts";
-import type { FaultAction } from "./fault.ts";
+import type { ActionOf } from "./fault.ts";
 import type { Effect, InjectionContext } from "./injection-context.ts";
 import { replicasOf } from "./replicas.ts";
-
-type Action<Kind extends FaultAction["kind"]> = Extract<FaultAction, { kind: Kind }>;
 
 interface Link {
   readonly from: string;
@@ -31,7 +29,7 @@ export class NetworkInjection {
     this.#usual = context.cluster.network.faults;
   }
 
-  worsen({ faults }: Action<"worse-network">): Effect {
+  worsen({ faults }: ActionOf<"worse-network">): Effect {
     this.#worse = [...this.#worse, faults];
     this.#use();
     return {
@@ -67,7 +65,7 @@ export class NetworkInjection {
     }
   }
 
-  cut({ shape, from, to, ways }: Action<"cut">): Effect {
+  cut({ shape, from, to, ways }: ActionOf<"cut">): Effect {
     const { marks } = this.#context;
     if (shape === "bridge") marks.add("bridge partition");
     if (shape === "halves") marks.add("cluster cut in two");
@@ -75,7 +73,7 @@ export class NetworkInjection {
     return this.#hold(linksBetween(from, to, ways));
   }
 
-  ring({ order }: Action<"ring">): Effect {
+  ring({ order }: ActionOf<"ring">): Effect {
     this.#context.marks.add("ring partition");
     const links: Link[] = [];
     for (const [at, from] of order.entries()) {

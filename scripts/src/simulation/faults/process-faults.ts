@@ -11,15 +11,13 @@ import { isJoint } from "@stele/shared/raft/group-config.ts";
 import type { Random } from "@stele/shared/random.ts";
 import { timing } from "@stele/shared/timing.ts";
 import type { SimulatedProcess } from "../cluster/simulated-process.ts";
-import type { FaultAction, FaultTrigger } from "./fault.ts";
+import type { ActionOf, FaultTrigger } from "./fault.ts";
 import { DONE } from "./injection-context.ts";
 import type { Effect, InjectionContext } from "./injection-context.ts";
 import { replicasOf } from "./replicas.ts";
 
 const LONGEST_RESTART_MS = 2_000;
 const { leaseMs } = timing();
-
-type Action<Kind extends FaultAction["kind"]> = Extract<FaultAction, { kind: Kind }>;
 
 interface Drift {
   readonly rate: number;
@@ -47,7 +45,11 @@ export class ProcessFaults {
     );
   }
 
-  crash(process: SimulatedProcess, { what, downMs }: Action<"crash">, when: FaultTrigger): Effect {
+  crash(
+    process: SimulatedProcess,
+    { what, downMs }: ActionOf<"crash">,
+    when: FaultTrigger,
+  ): Effect {
     if (process.state === "down") return null;
     this.#markCrash(process, when);
     process.crash(what);
@@ -61,7 +63,7 @@ export class ProcessFaults {
     this.ended(process);
   }
 
-  losePowerEverywhere({ downMs }: Action<"power-lost-everywhere">, when: FaultTrigger): Effect {
+  losePowerEverywhere({ downMs }: ActionOf<"power-lost-everywhere">, when: FaultTrigger): Effect {
     const { cluster, marks } = this.#context;
     const up = cluster.processes.filter(({ state }) => state !== "down");
     if (up.length === 0) return null;
@@ -103,7 +105,7 @@ export class ProcessFaults {
     this.#started(process);
   }
 
-  pause(process: SimulatedProcess, { durationMs }: Action<"pause">): Effect {
+  pause(process: SimulatedProcess, { durationMs }: ActionOf<"pause">): Effect {
     const { clock } = process;
     if (process.state !== "running") return null;
     if (durationMs > leaseMs) this.#markLongPause(process);
@@ -115,7 +117,7 @@ export class ProcessFaults {
     };
   }
 
-  slow(process: SimulatedProcess, { stillMs, runMs }: Action<"slow-process">): Effect {
+  slow(process: SimulatedProcess, { stillMs, runMs }: ActionOf<"slow-process">): Effect {
     const { timers } = this.#context;
     const { clock } = process;
     if (process.state !== "running") return null;
@@ -146,7 +148,7 @@ export class ProcessFaults {
   }
 
   /** F2. */
-  drift(process: SimulatedProcess, { rate }: Action<"clock-drifts">): Effect {
+  drift(process: SimulatedProcess, { rate }: ActionOf<"clock-drifts">): Effect {
     const drift: Drift = { rate };
     this.#drifts.set(process, drift);
     process.clock?.setRate(rate);
@@ -160,7 +162,7 @@ export class ProcessFaults {
   }
 
   /** F2. */
-  jumpWall(process: SimulatedProcess, { byMs }: Action<"wall-clock-jumps">): Effect {
+  jumpWall(process: SimulatedProcess, { byMs }: ActionOf<"wall-clock-jumps">): Effect {
     this.#wallJumps.set(process, (this.#wallJumps.get(process) ?? 0) + byMs);
     process.clock?.jumpWall(byMs * 1000);
     return DONE;

@@ -1,24 +1,9 @@
-/** Draws the faults that are a story (scenarios.ts): their targets, and how long their steps take. */
-import type { Draws } from "@stele/shared/testing/draws.ts";
-import type { Fault, FaultTarget, FaultTrigger, StoryAction } from "./fault.ts";
+/** Draws the faults that are scenarios: their targets, and how long their steps take. */
+import { AT_ONCE, leader, tabletLeader, tabletServer, WHOEVER } from "./drawing.ts";
+import type { Body, Drawing } from "./drawing.ts";
+import type { FaultTrigger, ScenarioAction } from "./fault.ts";
 
-interface StoryDrawing {
-  readonly draws: Draws;
-  readonly shape: {
-    readonly frontends: readonly string[];
-    readonly tabletServers: readonly string[];
-  };
-}
-
-interface Story {
-  readonly target: FaultTarget;
-  readonly trigger: FaultTrigger;
-  readonly action: StoryAction;
-}
-
-const AT_ONCE: FaultTrigger = { kind: "at-once" };
 const AWAITING_WITHIN_MS = 8_000;
-const WHOEVER: FaultTarget = { kind: "whoever" };
 const AWAITING: FaultTrigger = {
   kind: "state",
   state: "awaiting-snapshot",
@@ -27,16 +12,25 @@ const AWAITING: FaultTrigger = {
 };
 const LATE = { kind: "late-messages", to: "tablet-server" } as const;
 
-export const STORY_SPECIES = {
+interface Scenario extends Body {
+  readonly action: ScenarioAction;
+}
+
+export const SCENARIO_FAMILIES = {
+  "leaders lost in turn": leadersLost,
+  "voters restart": votersRestart,
   "two leaders with clients": cutsOffWithFrontend,
   "late messages": lateMessages,
   "late requests overtaken": overtakes,
   "lost answers": lostAnswers,
   "leader away and back": awayAndBack,
   "replaced and back": backWhenReplaced,
-} as const satisfies Record<string, (drawing: StoryDrawing) => Pick<Fault, keyof Story>>;
+} as const satisfies Record<string, (drawing: Drawing) => Scenario>;
 
-export const STORY_KINDS: readonly StoryAction["kind"][] = [
+export const SCENARIO_KINDS: readonly ScenarioAction["kind"][] = [
+  "leaders-lost-in-turn",
+  "leader-lost-unheard",
+  "voters-restart-in-lease",
   "leader-cut-off-with-frontend",
   "late-messages",
   "late-requests-overtaken",
@@ -46,20 +40,41 @@ export const STORY_KINDS: readonly StoryAction["kind"][] = [
   "back-when-replaced",
 ];
 
-function tabletLeader(draws: Draws): FaultTarget {
-  return { kind: "leader", nth: draws.between(1, 8) };
+function leadersLost(drawing: Drawing): Scenario {
+  const { draws } = drawing;
+  const action = {
+    kind: draws.oneIn(2) ? "leaders-lost-in-turn" : "leader-lost-unheard",
+    afterMs: draws.duration(1, 300),
+    downMs: draws.between(2_000, 6_000),
+    durationMs: draws.between(2_000, 6_000),
+  } as const;
+  return { target: leader(drawing), trigger: AT_ONCE, action };
 }
 
-function cutsOffWithFrontend({ draws, shape }: StoryDrawing): Story {
+/** The lonely follower asks for votes again and again, from an election timeout on. */
+function votersRestart(drawing: Drawing): Scenario {
+  const { draws } = drawing;
+  const afterMs = draws.between(700, 2_500);
+  const action = {
+    kind: "voters-restart-in-lease",
+    afterMs,
+    downMs: draws.oneIn(2) ? 0 : draws.duration(1, 300),
+    durationMs: afterMs + draws.between(800, 2_000),
+  } as const;
+  return { target: leader(drawing), trigger: AT_ONCE, action };
+}
+
+function cutsOffWithFrontend(drawing: Drawing): Scenario {
+  const { draws, shape } = drawing;
   const frontend = draws.of(shape.frontends);
   const pausedMs = draws.oneIn(3) ? 0 : draws.between(1_500, 4_000);
   const durationMs = pausedMs + draws.between(1_000, 3_000);
   const action = { kind: "leader-cut-off-with-frontend", frontend, pausedMs, durationMs } as const;
-  return { target: tabletLeader(draws), trigger: AT_ONCE, action };
+  return { target: tabletLeader(drawing), trigger: AT_ONCE, action };
 }
 
 /** Steps of masters above all: those of a replacement, when its newcomer has just come to be. */
-function lateMessages({ draws }: StoryDrawing): Story {
+function lateMessages({ draws }: Drawing): Scenario {
   const byMs = draws.duration(200, 2_900);
   if (draws.oneIn(3)) {
     const durationMs = draws.duration(100, 2_000);
@@ -73,7 +88,7 @@ function lateMessages({ draws }: StoryDrawing): Story {
 }
 
 /** Soon enough that the second arrival meets the first one's number still open. */
-function overtakes({ draws }: StoryDrawing): Story {
+function overtakes({ draws }: Drawing): Scenario {
   const byMs = draws.between(3, 25);
   const everyMs = draws.between(5, 40);
   const durationMs = draws.between(2_000, 6_000);
@@ -81,7 +96,8 @@ function overtakes({ draws }: StoryDrawing): Story {
   return { target: WHOEVER, trigger: AT_ONCE, action };
 }
 
-function lostAnswers({ draws }: StoryDrawing): Story {
+function lostAnswers(drawing: Drawing): Scenario {
+  const { draws } = drawing;
   if (draws.oneIn(2)) {
     const afterMs = draws.between(300, 2_500);
     const downMs = draws.duration(1, 300);
@@ -99,17 +115,19 @@ function lostAnswers({ draws }: StoryDrawing): Story {
     caughtUpMs,
     durationMs,
   } as const;
-  return { target: tabletLeader(draws), trigger: AT_ONCE, action };
+  return { target: tabletLeader(drawing), trigger: AT_ONCE, action };
 }
 
-function awayAndBack({ draws }: StoryDrawing): Story {
+function awayAndBack(drawing: Drawing): Scenario {
+  const { draws } = drawing;
   const byMs = draws.between(2_000, 4_500);
   const lateForMs = draws.between(50, 600);
   const action = { kind: "leader-away-and-back", byMs, lateForMs } as const;
-  return { target: tabletLeader(draws), trigger: AT_ONCE, action };
+  return { target: tabletLeader(drawing), trigger: AT_ONCE, action };
 }
 
-function backWhenReplaced({ draws, shape }: StoryDrawing): Story {
+function backWhenReplaced(drawing: Drawing): Scenario {
+  const { draws } = drawing;
   const patienceMs = draws.between(6_000, 12_000);
   const forMs = draws.between(1_000, 4_000);
   const byMs = draws.between(1_000, 2_800);
@@ -118,6 +136,5 @@ function backWhenReplaced({ draws, shape }: StoryDrawing): Story {
     ? ({ kind: "cut-off", forMs } as const)
     : ({ kind: "late-steps", byMs, lateForMs } as const);
   const action = { kind: "back-when-replaced", patienceMs, leader } as const;
-  const target: FaultTarget = { kind: "process", name: draws.of(shape.tabletServers) };
-  return { target, trigger: AT_ONCE, action };
+  return { target: tabletServer(drawing), trigger: AT_ONCE, action };
 }
