@@ -65,9 +65,10 @@ export class Commitments {
     else if (seen.commit === commit && seen.leads === leads) return;
     if (commit !== seen?.commit) {
       // One that leads no more may have committed before it lost the lead.
-      const reign = leads ?? seen?.leads ?? null;
+      const leadership = leads ?? seen?.leads ?? null;
       const ledBefore = leads !== null && seen?.leads === leads;
-      if (reign !== null && (ledBefore || commit > this.#highest)) this.#commits(replica, reign);
+      if (leadership !== null && (ledBefore || commit > this.#highest))
+        this.#commits(replica, leadership);
       else this.#follows(replica);
     }
     if (seen === undefined) return;
@@ -86,14 +87,14 @@ export class Commitments {
   }
 
   /** C1, C2. */
-  #commits(replica: CommittingReplica, reign: Term): void {
+  #commits(replica: CommittingReplica, leadership: Term): void {
     const { raft, replicaId } = replica;
     const { commit } = raft;
     const term = raft.termOf(commit);
     if (term === undefined) return;
-    if (term !== reign) {
+    if (term !== leadership) {
       this.#report(
-        `replica ${replicaId}, which leads term ${reign}, commits index ${commit} of term ${term}`,
+        `replica ${replicaId}, which leads term ${leadership}, commits index ${commit} of term ${term}`,
       );
     }
     this.#quorum.committed(replicaId, commit, term, configsSince(replica));

@@ -199,9 +199,9 @@ export class Invariants {
       },
       leadershipChanged: (replica, leadership) => this.#led(watched, replica, leadership),
       configChanged: ({ tabletId, replicaId, raft }, config, configIndex) => {
-        const { quorum, reigns } = this.#groups.of(tabletId, replicaId);
+        const { quorum, leaderships } = this.#groups.of(tabletId, replicaId);
         quorum.hasConfig(configIndex, config);
-        if (raft.role === "leader") reigns.find(raft.term)?.changes(config);
+        if (raft.role === "leader") leaderships.find(raft.term)?.changes(config);
       },
       groupOf: (replica) =>
         new WatchedReads(replica, this.#groups, ({ tabletId }, detail) => {
@@ -229,8 +229,8 @@ export class Invariants {
   #checkLease({ clock }: WatchedHost, replica: Replica): void {
     if (!replica.holdsLease()) return;
     const { tabletId, replicaId, raft } = replica;
-    const reign = this.#groups.of(tabletId, replicaId).reigns.find(raft.term);
-    const problem = reign?.problemOfLease(clock.monotonicMs()) ?? null;
+    const leadership = this.#groups.of(tabletId, replicaId).leaderships.find(raft.term);
+    const problem = leadership?.problemOfLease(clock.monotonicMs()) ?? null;
     if (problem === null) return;
     const detail = `${nameOfGroup(tabletId)}: replica ${replicaId} ${problem}`;
     this.#violations.add("one lease holder", detail);
@@ -253,17 +253,17 @@ export class Invariants {
   #applies(replica: Replica, after: LogIndex, commands: readonly CommittedCommand[]): void {
     const { raft, replicaId, tabletId } = replica;
     const group = this.#groups.of(tabletId, replicaId);
-    const { history, quorum } = group;
+    const { sequence, quorum } = group;
     group.commitments.look(replica);
     let applied = after;
     for (const command of commands) {
       const { index, term } = command;
-      if (history.applies(replicaId, applied, command)) {
+      if (sequence.applies(replicaId, applied, command)) {
         quorum.applied(index, term, raft.configAt(index)?.config ?? null);
       }
       applied = index;
     }
-    history.reached(applied, raft.term);
+    sequence.reached(applied, raft.term);
     this.#groups.applied(tabletId, group);
   }
 
@@ -282,11 +282,11 @@ export class Invariants {
     this.#leases.leads(replica);
     const { raft, replicaId, tabletId } = replica;
     const { term } = leadership;
-    const { leaders, history, elections, reigns } = this.#groups.of(tabletId, replicaId);
+    const { leaders, sequence, elections, leaderships } = this.#groups.of(tabletId, replicaId);
     if (!leaders.leads(replicaId, term)) return;
     // One that has others to lead was heard of before.
-    history.leads(replicaId, term, raft);
+    sequence.leads(replicaId, term, raft);
     elections.leads(replicaId, term, raft.config);
-    reigns.begins(replicaId, term, watched.leaseMs, raft.config);
+    leaderships.begins(replicaId, term, watched.leaseMs, raft.config);
   }
 }

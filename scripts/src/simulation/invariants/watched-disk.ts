@@ -250,7 +250,7 @@ export class WatchedDisk {
       const { config } = decodeCreation(record.state);
       if (config.config.voters.length > 0) this.#groups.founded(tabletId, config.config);
     }
-    const { quorum, history, commitments, entries } = this.#groups.of(tabletId, replicaId);
+    const { quorum, sequence, commitments, entries } = this.#groups.of(tabletId, replicaId);
     const durable = this.replica(tabletId, replicaId);
     const report = (checker: CheckerName, detail: string): void => {
       const who = `${this.#name}, ${nameOfGroup(tabletId)}, replica ${replicaId}`;
@@ -289,7 +289,7 @@ export class WatchedDisk {
         durable.hasState(at);
         quorum.hasState(replicaId, at.index);
         quorum.hasConfig(config.index, config.config);
-        history.restores(replicaId, at.index, at.term);
+        sequence.restores(replicaId, at.index, at.term);
         facts.installed = at.index;
         return;
       }

@@ -17,7 +17,7 @@ function configOf(...replicas: readonly number[]): GroupConfig {
 function apply(groups: WatchedGroups, replica: number): void {
   const group = groups.of(TABLET, replicaId(replica));
   const command = { index: logIndex(2), term: term(1), payload: Buffer.from(`of ${replica}`) };
-  group.history.applies(replicaId(replica), logIndex(1), command);
+  group.sequence.applies(replicaId(replica), logIndex(1), command);
   groups.applied(TABLET, group);
 }
 

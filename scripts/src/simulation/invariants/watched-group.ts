@@ -3,14 +3,14 @@ import { CATALOG_GROUP, type ReplicaId, type TabletId } from "@stele/shared/ids.
 import type { GroupConfig } from "@stele/shared/raft/group-config.ts";
 import type { CheckerName } from "../../check/checker-name.ts";
 import type { Violations } from "../violation.ts";
-import { AppliedHistory } from "./applied-history.ts";
+import { AppliedSequence } from "./applied-sequence.ts";
 import { Commitments } from "./commitments.ts";
 import { DepartedMembers } from "./departed-members.ts";
 import { Elections } from "./elections.ts";
 import { EntriesSeen } from "./entries-seen.ts";
 import { LeaderPerTerm } from "./leader-per-term.ts";
 import { QuorumDurability } from "./quorum-durability.ts";
-import { Reigns } from "./reigns.ts";
+import { Leaderships } from "./leaderships.ts";
 import type { Report } from "./report.ts";
 import { StateHashes } from "./state-hashes.ts";
 import { VotePerTerm } from "./vote-per-term.ts";
@@ -24,9 +24,9 @@ export class WatchedGroup {
   readonly founders = new Set<ReplicaId>();
   readonly elections: Elections;
   readonly leaders: LeaderPerTerm;
-  readonly reigns = new Reigns();
+  readonly leaderships = new Leaderships();
   readonly entries: EntriesSeen;
-  readonly history: AppliedHistory;
+  readonly sequence: AppliedSequence;
   readonly quorum: QuorumDurability;
   readonly commitments: Commitments;
   readonly members: DepartedMembers;
@@ -42,7 +42,7 @@ export class WatchedGroup {
     this.elections = new Elections(to("one leader per term"));
     this.leaders = new LeaderPerTerm(to("one leader per term"));
     this.entries = new EntriesSeen(to("log matching"));
-    this.history = new AppliedHistory(to("committed never changes"));
+    this.sequence = new AppliedSequence(to("committed never changes"));
     this.quorum = new QuorumDurability(this.entries, to("acknowledged means durable"));
     this.commitments = new Commitments(this.quorum, to("committed never changes"));
     this.members = new DepartedMembers(to("committed never changes"));
@@ -95,10 +95,10 @@ export class WatchedGroups {
 
   /** Some replica of the group applied a command. */
   applied(tablet: TabletId, group: WatchedGroup): void {
-    if (group.history.highest === 0) return;
+    if (group.sequence.highest === 0) return;
     const groups = this.#groups.get(tablet) ?? [];
     if (groups.length === 1) return;
-    const other = groups.find((each) => each !== group && each.history.highest > 0);
+    const other = groups.find((each) => each !== group && each.sequence.highest > 0);
     if (other === undefined) return;
     const name = nameOfGroup(tablet);
     const founders = [...other.founders].join(", ");

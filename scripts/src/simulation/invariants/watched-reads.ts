@@ -38,11 +38,11 @@ export class WatchedReads implements Group {
     const outcome = replica.readBarrier();
     if (replica.holdsLease()) return outcome;
     const { tabletId, replicaId, raft } = replica;
-    const { reigns, commitments } = this.#groups.of(tabletId, replicaId);
+    const { leaderships, commitments } = this.#groups.of(tabletId, replicaId);
     const { term } = raft;
     const committed = commitments.highest;
-    const reign = reigns.find(term);
-    const lastRound = reign?.lastRound ?? 0;
+    const leadership = leaderships.find(term);
+    const lastRound = leadership?.lastRound ?? 0;
     // In front of whoever waits for it.
     void outcome.then((ended) => {
       if (ended !== "ready") return;
@@ -51,8 +51,8 @@ export class WatchedReads implements Group {
         this.#report(this, `replica ${replicaId}: ${detail} when it came`);
       }
       const configs = raft.configHistory().map(({ config }) => config);
-      if (reign === null || raft.term !== term) return;
-      if (reign.isConfirmedBehind(lastRound, configs)) return;
+      if (leadership === null || raft.term !== term) return;
+      if (leadership.isConfirmedBehind(lastRound, configs)) return;
       const detail = `a read is served that came behind round ${lastRound}`;
       this.#report(this, `replica ${replicaId}: ${detail}, and no quorum answered a later one`);
     });

@@ -70,15 +70,15 @@ export class WatchedTransport implements RaftTransport {
         return;
       case "heartbeat":
         this.#leads(group, message, replica);
-        group.reigns.find(term)?.sends(message.round, this.#parts.clock.monotonicMs());
+        group.leaderships.find(term)?.sends(message.round, this.#parts.clock.monotonicMs());
         return;
       case "heartbeat-reply":
-        group.reigns.find(term)?.answers(from, message.round);
+        group.leaderships.find(term)?.answers(from, message.round);
         return;
       case "timeout-now": {
         this.#leads(group, message, replica);
-        const reign = group.reigns.find(term);
-        if (reign !== null) reign.handedOver = true;
+        const leadership = group.leaderships.find(term);
+        if (leadership !== null) leadership.handedOver = true;
         return;
       }
       case "append-reply":
@@ -96,10 +96,10 @@ export class WatchedTransport implements RaftTransport {
   #leads(group: WatchedGroup, { from, term }: RaftMessage, replica: Replica | null): void {
     if (!group.leaders.leads(from, term) || replica === null) return;
     const { raft } = replica;
-    group.history.leads(from, term, raft);
+    group.sequence.leads(from, term, raft);
     if (raft.role !== "leader" || raft.term !== term) return;
     group.elections.leads(from, term, raft.config);
-    group.reigns.begins(from, term, this.#parts.leaseMs, raft.config);
+    group.leaderships.begins(from, term, this.#parts.leaseMs, raft.config);
     this.#parts.elected(replica);
   }
 

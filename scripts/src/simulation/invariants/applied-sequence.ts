@@ -22,7 +22,7 @@ export interface LeaderLog {
   termOf(index: LogIndex): Term | undefined;
 }
 
-export class AppliedHistory {
+export class AppliedSequence {
   readonly #report: Report;
   /** By index. */
   readonly #commands: (AppliedCommand | undefined)[] = [];

@@ -11,7 +11,7 @@ import type { GroupConfig } from "@stele/shared/raft/group-config.ts";
 import { agreedValue, isAgreed } from "./majorities.ts";
 
 /** One replica in one term that it leads. */
-export class Reign {
+export class Leadership {
   readonly #leader: ReplicaId;
   readonly #leaseMs: number;
   /** Rounds that may still prove a lease, by the leader's clock. */
@@ -96,15 +96,16 @@ export class Reign {
   }
 }
 
-export class Reigns {
-  readonly #reigns = new Map<Term, Reign>();
+export class Leaderships {
+  readonly #leaderships = new Map<Term, Leadership>();
 
   /** Null: nobody is known to lead it. */
-  find(term: Term): Reign | null {
-    return this.#reigns.get(term) ?? null;
+  find(term: Term): Leadership | null {
+    return this.#leaderships.get(term) ?? null;
   }
 
   begins(leader: ReplicaId, term: Term, leaseMs: number, config: GroupConfig): void {
-    if (!this.#reigns.has(term)) this.#reigns.set(term, new Reign(leader, leaseMs, config));
+    if (!this.#leaderships.has(term))
+      this.#leaderships.set(term, new Leadership(leader, leaseMs, config));
   }
 }
