@@ -104,7 +104,8 @@ describe("a write of the product", () => {
       version: null,
     });
     const error = { code: "VERSION_MISMATCH", detail, version: version(9) } as const;
-    expect(writeOutcomeOf({ kind: "failed", error })).toEqual({
+    expect(writeOutcomeOf({ kind: "failed", error: { ...error, applied: "unknown" } })).toBeNull();
+    expect(writeOutcomeOf({ kind: "failed", error: { ...error, applied: "no" } })).toEqual({
       kind: "failed",
       code: "VERSION_MISMATCH",
       version: 9,

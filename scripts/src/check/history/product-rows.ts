@@ -56,9 +56,9 @@ export function writtenOutcomeOf({ version, matched, computed }: WriteResult): W
 /** Null: it may have taken effect. */
 export function failedWriteOf(error: DatabaseErrorBody): FailedOutcome | null {
   const { code, applied, version = null } = error;
-  const isRefusal = code === "VERSION_MISMATCH" || code === "ROW_EXISTS";
-  if (applied !== "no" && !isRefusal) return null;
-  return { kind: "failed", code, version: isRefusal ? version : null };
+  if (applied !== "no") return null;
+  const tellsVersion = code === "VERSION_MISMATCH" || code === "ROW_EXISTS";
+  return { kind: "failed", code, version: tellsVersion ? version : null };
 }
 
 /** Of a read that gave all columns, or those of its projection. */
