@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
-import { writeOperationOf } from "../check/history/product-rows.ts";
 import type { WriteOperation } from "../check/history/row-operation.ts";
 import { projectionOf, rangeOf, rowWriteOf } from "./product-writes.ts";
+import { writeOperationOf } from "./testing/write-operations.ts";
 
 const BASE: WriteOperation = {
   kind: "write",
