@@ -8,7 +8,7 @@
  */
 import { Level } from "level";
 import type { Clock } from "../clock.ts";
-import { syncDirectory } from "../process/sync-directory.adapter.ts";
+import { syncDirectory } from "../sync-directory.adapter.ts";
 import { StoreFailedError, StoreRefusedError } from "./checkpoint-store.ts";
 import type {
   CheckpointStore,

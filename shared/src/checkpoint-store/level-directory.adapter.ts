@@ -9,7 +9,7 @@
  */
 import { mkdir, open, readdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { syncDirectory } from "../process/sync-directory.adapter.ts";
+import { syncDirectory } from "../sync-directory.adapter.ts";
 import { StoreRefusedError } from "./checkpoint-store.ts";
 
 const LOG = /^(\d+)\.log$/;

@@ -18,7 +18,7 @@ import type { Identity, IdentityFile } from "./identity.ts";
 import { lockDirectory, LockHeldError } from "./process-lock.adapter.ts";
 import type { ProcessLock } from "./process-lock.adapter.ts";
 import type { ServerRole } from "../server-role.ts";
-import { syncDirectory } from "./sync-directory.adapter.ts";
+import { syncDirectory } from "../sync-directory.adapter.ts";
 
 /** The directory cannot be used as asked; the message says what to do. */
 export class DataDirectoryError extends Error {

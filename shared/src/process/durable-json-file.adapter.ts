@@ -10,7 +10,7 @@
 import { open, readFile, rename } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import type { ZodType } from "zod";
-import { syncDirectory } from "./sync-directory.adapter.ts";
+import { syncDirectory } from "../sync-directory.adapter.ts";
 
 /** The file is there and is not what it should be. */
 export class DamagedFileError extends Error {
