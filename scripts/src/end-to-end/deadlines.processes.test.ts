@@ -13,6 +13,8 @@ const KEYS = ["a", "h", "p", "w"];
 /** For the answer's way back, on a machine that is busy with nine processes. */
 const SLACK_MS = 600;
 const TIMEOUTS_MS = [50, 300, 1000, 2500];
+/** Longer than the longest of them, and than the masters wait for a silent server. */
+const STOPPED_MS = 3_300;
 
 let cluster: TestCluster;
 let rest: Rest;
@@ -113,7 +115,7 @@ test("while a leader is stopped and goes on", async () => {
     const leader = await leaderOfRow(rest, TABLE, "a");
     await cluster.kill(leader, "SIGSTOP");
     try {
-      await sleep(4000);
+      await sleep(STOPPED_MS);
     } finally {
       await cluster.kill(leader, "SIGCONT");
     }
@@ -125,13 +127,13 @@ test("while most tablet servers are stopped, then killed", async () => {
   await during(async () => {
     try {
       for (const id of ["ts1", "ts2"]) await cluster.kill(id, "SIGSTOP");
-      await sleep(4000);
+      await sleep(STOPPED_MS);
     } finally {
       for (const id of ["ts1", "ts2"]) await cluster.kill(id);
     }
-    await sleep(1500);
+    await sleep(1000);
     await cluster.kill("ts3");
-    await sleep(1500);
+    await sleep(1000);
     await Promise.all(["ts1", "ts2", "ts3"].map((id) => cluster.restart(id)));
   });
   await verifyTable(cluster, rest, { table: TABLE, voters: 3 });

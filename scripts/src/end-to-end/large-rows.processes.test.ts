@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { TestCluster } from "../launch/test-cluster.ts";
 import { serversOf, verifyTable, waitForVoters } from "./cluster-views.ts";
+import { expectProblem } from "./problem-check.ts";
 import { linesOf, NDJSON, Rest } from "./rest.ts";
 import type { Problem } from "./rest.ts";
 import { complaintsOf } from "./server-logs.ts";
@@ -50,12 +51,11 @@ function expectBig(row: RowJson): void {
   }
 }
 
-test("a row grows cell by cell beyond a frame, and rows beside it", async () => {
-  for (let cell = 0; cell < CELLS; cell++) {
-    const column = `d:c${cell}`;
-    const reply = await rest.patch(`/tables/${TABLE}/rows/big`, {
-      set: { [column]: textOf(column) },
-    });
+test("a row grows step by step beyond a frame, and rows beside it", async () => {
+  for (let cell = 0; cell < CELLS; cell += 2) {
+    const columns = [`d:c${cell}`, `d:c${cell + 1}`];
+    const set = Object.fromEntries(columns.map((column) => [column, textOf(column)]));
+    const reply = await rest.patch(`/tables/${TABLE}/rows/big`, { set });
     expect(reply.status, reply.text).toBe(200);
   }
   for (const key of MEDIUM) {
@@ -159,4 +159,18 @@ test("a server that lost its disk is rebuilt with it", async () => {
   expect(await verifyTable(cluster, rest, { table: TABLE, voters: 3 })).toBe(2 + MEDIUM.length);
   const metrics = await (await fetch(`${cluster.process("ts2").url}/metrics`)).text();
   expect(Number(/^stele_snapshots_installed_total (\d+)$/m.exec(metrics)?.[1])).toBeGreaterThan(0);
+});
+
+test("a row may not pass 64 MiB, and is deleted like any other", async () => {
+  const path = `/tables/${TABLE}/rows/big`;
+  const value = Buffer.alloc(10 * MIB, "v");
+  for (const column of ["d:x1", "d:x2"]) {
+    const reply = await rest.put(`${path}/cells/${column}`, value);
+    expect(reply.status, reply.text).toBe(201);
+  }
+  expectProblem(await rest.put(`${path}/cells/d:x3`, value), 422, "ROW_TOO_LARGE");
+  const kept = await rest.get(`${path}?keysOnly=true`);
+  expect(kept.status, kept.text).toBe(200);
+  expect((await rest.delete(path)).status).toBe(204);
+  expect(await verifyTable(cluster, rest, { table: TABLE, voters: 3 })).toBe(1 + MEDIUM.length);
 });

@@ -1,4 +1,4 @@
-// A tablet leader that is stopped for 10 s, and wakes up believing that it still leads.
+// A tablet leader that is stopped for seconds, and wakes up believing that it still leads.
 //
 // Two front-ends stay idle while it sleeps, so their maps still name it as the leader when it wakes.
 import { setTimeout as sleep } from "node:timers/promises";
@@ -9,7 +9,11 @@ import { leaderOfRow } from "./cluster-views.ts";
 import { Rest } from "./rest.ts";
 import { complaintsOf } from "./server-logs.ts";
 
-const PAUSE_MS = 10_000;
+/**
+ * Longer than leases and elections, and than masters and front-ends wait for a silent server (3 s). Shorter than
+ * channels wait for an answer (5 s): what was sent to it before lies in its sockets when it wakes.
+ */
+const PAUSE_MS = 4_000;
 const TABLE = "pauses";
 const COUNTER = `/tables/${TABLE}/rows/counter`;
 

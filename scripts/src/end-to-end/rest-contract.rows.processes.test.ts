@@ -258,16 +258,3 @@ describe("cells", () => {
     expect(await rows.columns("?columns=d")).toEqual({ "d:x": "1" });
   });
 });
-
-describe("a large row", () => {
-  test("may not pass 64 MiB", async () => {
-    const value = Buffer.alloc(10 * 1024 * 1024, "v");
-    for (let index = 0; index < 6; index++) {
-      const reply = await rest.put(`${row}/cells/log:${index}`, value);
-      expect(reply.status, reply.text).toBe(201);
-    }
-    expectProblem(await rest.put(`${row}/cells/log:7`, value), 422, "ROW_TOO_LARGE");
-    expect((await rest.get(`${row}?keysOnly=true`)).status).toBe(200);
-    expect((await rest.delete(row)).status).toBe(204);
-  });
-});
