@@ -11,6 +11,7 @@ import type { Role } from "@stele/shared/raft/ready.ts";
 import type { PlacedConfig } from "@stele/shared/replication/replica-records.ts";
 import { beforeEach, expect, test } from "vitest";
 import { Commitments, type CommittingReplica } from "./commitments.ts";
+import { DepartedMembers } from "./departed-members.ts";
 import { EntriesSeen } from "./entries-seen.ts";
 import { QuorumDurability } from "./quorum-durability.ts";
 
@@ -60,7 +61,7 @@ beforeEach(() => {
   found = [];
   const report = (detail: string): void => void found.push(detail);
   quorum = new QuorumDurability(new EntriesSeen(report), report);
-  commitments = new Commitments(quorum, report);
+  commitments = new Commitments(quorum, new DepartedMembers(report), report);
 });
 
 function durable(index: number, own: number, ...ids: readonly number[]): void {
@@ -128,4 +129,21 @@ test("a config behind one that is not committed is found", () => {
   commitments.beginsAt(logIndex(2));
   commitments.hasConfig(one, logIndex(3));
   expect(found).toHaveLength(1);
+});
+
+test("a member that is back in the very next config that a leader commits is found", () => {
+  const configOf = (index: number, ...ids: readonly number[]): PlacedConfig => ({
+    index: logIndex(index),
+    config: { ...ABC, voters: ABC.voters.filter((voter) => ids.includes(voter.replicaId)) },
+  });
+  const one = leader().is("leader", 2, 0, [2, 2, 2]);
+  one.raft.configs.push(configOf(2, 1, 2));
+  commitments.look(one);
+  durable(3, 2, 1, 2, 3);
+  durable(2, 2, 1, 2, 3);
+  commitments.look(one.is("leader", 2, 2, [2, 2, 2]));
+  one.raft.configs.push(configOf(3, 1, 2, 3));
+  expect(found).toEqual([]);
+  commitments.look(one.is("leader", 2, 3, [2, 2, 2]));
+  expect(found).toEqual(["the config at index 3 has replica 3, which left at 2"]);
 });

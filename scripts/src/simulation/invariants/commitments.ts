@@ -6,10 +6,13 @@
  * C2. What it commits is on the disks of a quorum.
  * C3. Nobody takes anything for committed that no leader has committed, or another entry than the leader.
  * C4. A config follows another only once that one is committed (dissertation, section 4.3).
+ * C5. Who left a group in a config that was committed never comes back (departed-members.ts), not even for the while
+ *     until the next change.
  */
 import type { LogIndex, ReplicaId, Term } from "@stele/shared/ids.ts";
 import type { Role } from "@stele/shared/raft/ready.ts";
 import type { PlacedConfig } from "@stele/shared/replication/replica-records.ts";
+import type { DepartedMembers } from "./departed-members.ts";
 import type { QuorumDurability } from "./quorum-durability.ts";
 import type { Report } from "./report.ts";
 
@@ -35,14 +38,16 @@ interface Seen {
 
 export class Commitments {
   readonly #quorum: QuorumDurability;
+  readonly #members: DepartedMembers;
   readonly #report: Report;
   /** By index, as far as it was seen. */
   readonly #terms: (Term | undefined)[] = [];
   readonly #seen = new WeakMap<CommittingReplica, Seen>();
   #highest = 0 as LogIndex;
 
-  constructor(quorum: QuorumDurability, report: Report) {
+  constructor(quorum: QuorumDurability, members: DepartedMembers, report: Report) {
     this.#quorum = quorum;
+    this.#members = members;
     this.#report = report;
   }
 
@@ -86,7 +91,7 @@ export class Commitments {
     );
   }
 
-  /** C1, C2. */
+  /** C1, C2, C5. */
   #commits(replica: CommittingReplica, leadership: Term): void {
     const { raft, replicaId } = replica;
     const { commit } = raft;
@@ -98,6 +103,9 @@ export class Commitments {
       );
     }
     this.#quorum.committed(replicaId, commit, term, configsSince(replica));
+    for (const { index, config } of raft.configHistory()) {
+      if (index <= commit) this.#members.committed(index, config);
+    }
     this.#note(replica, term);
   }
 

@@ -29,7 +29,6 @@ export class WatchedGroup {
   readonly sequence: AppliedSequence;
   readonly quorum: QuorumDurability;
   readonly commitments: Commitments;
-  readonly members: DepartedMembers;
   readonly states: StateHashes;
   readonly #votes = new Map<ReplicaId, VotePerTerm>();
   readonly #reportVote: Report;
@@ -44,8 +43,8 @@ export class WatchedGroup {
     this.entries = new EntriesSeen(to("log matching"));
     this.sequence = new AppliedSequence(to("committed never changes"));
     this.quorum = new QuorumDurability(this.entries, to("acknowledged means durable"));
-    this.commitments = new Commitments(this.quorum, to("committed never changes"));
-    this.members = new DepartedMembers(to("committed never changes"));
+    const members = new DepartedMembers(to("committed never changes"));
+    this.commitments = new Commitments(this.quorum, members, to("committed never changes"));
     this.states = new StateHashes(to("equal state at equal index"));
     this.#reportVote = to("one vote per term");
   }
