@@ -11,6 +11,7 @@ import type { SimulatedClock } from "@stele/shared/testing/simulated-clock.ts";
 import { OperationsClient } from "../../workloads/operations-client.ts";
 import type { StoreClient } from "../../workloads/store-client.ts";
 import { errorText } from "../error-text.ts";
+import { TabletSessions } from "../invariants/tablet-sessions.ts";
 import { serverPlans, type ClusterOptions, type ServerPlan } from "./cluster-options.ts";
 import { SimulatedFrontend } from "./simulated-frontend.ts";
 import type { ClusterUnderTest, SimulatedProcess } from "./simulated-process.ts";
@@ -29,6 +30,7 @@ export class SimulatedCluster implements ClusterUnderTest {
   readonly #parts: ClusterParts;
   readonly #streams: RandomStreams;
   readonly #replicas: 3 | 5;
+  readonly #sessions: TabletSessions;
   /** By name, of the master processes that run. */
   readonly #catalogs = new Map<string, CatalogReplica>();
   /** From then on no master makes up a cluster of its own. */
@@ -40,6 +42,9 @@ export class SimulatedCluster implements ClusterUnderTest {
     this.#parts = parts;
     this.#streams = streams;
     this.#replicas = options.replicas;
+    this.#sessions = new TabletSessions((detail) => {
+      parts.violations.add("linearizability", detail);
+    });
     const plans = serverPlans(options);
     const { maxAppendBytes, maxInflightAppends } = options;
     const limits = { maxAppendBytes, maxInflightAppends };
@@ -95,7 +100,7 @@ export class SimulatedCluster implements ClusterUnderTest {
         const { running } = frontend;
         if (running === null) return null;
         const { rows, tables } = running.routing.operations;
-        return { clock: running.clock, rows, tables };
+        return { clock: running.clock, rows: this.#sessions.watch(rows), tables };
       },
       replicas: this.#replicas,
       chunkRows: 1 + this.#streams.of(`chunks ${nth}`).below(30),
