@@ -137,6 +137,29 @@ describe("a checkpoint", () => {
     }
   });
 
+  test("frees no segment with the creation of a replica that is not in the store yet", async () => {
+    const { server, host } = await twoGroups(0);
+    await write(server, BUSY, 1);
+    await write(server, IDLE, 1);
+    // Cuts them away: from here on no entry holds a segment back.
+    await server.within(host.checkpoint());
+    await server.within(host.checkpoint());
+    const store = slowStore(server);
+    const first = create(server, host, [10]);
+    await server.clock.runUntil(() => store.isWaiting(), 1000);
+    // Its turn comes behind that of the first creation, and in front of those of the others.
+    const checkpoint = host.checkpoint();
+    const { logBatches } = host.counters;
+    const second = create(server, host, idsFrom(11));
+    await server.clock.runUntil(() => host.counters.logBatches === logBatches + 1, 1000);
+    const third = create(server, host, idsFrom(11 + MANY));
+    await server.clock.runUntil(() => host.counters.logBatches === logBatches + 2, 1000);
+    store.goOn();
+    await server.within(Promise.all([checkpoint, first, second, third]));
+    const again = await server.restart("power");
+    expect([...again.groups()]).toHaveLength(3 + 2 * MANY);
+  });
+
   test("records what the log holds durably, not what the core has only decided", async () => {
     const { server, host } = await twoGroups(0);
     const replica = replicaOf(host, BUSY);
@@ -159,6 +182,35 @@ describe("a checkpoint", () => {
     expect(replica.logState.hardState.term).toBeGreaterThan(term);
   });
 });
+
+/** The next write to the store waits. */
+function slowStore({ store }: MemoryHost): { isWaiting(): boolean; goOn(): void } {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const write = store.write.bind(store);
+  let isWaiting = false;
+  store.write = async (batch) => {
+    isWaiting = true;
+    await promise;
+    return write(batch);
+  };
+  return { isWaiting: () => isWaiting, goOn: resolve };
+}
+
+/** Creations that fill a segment. */
+const MANY = 100;
+const idsFrom = (first: number): number[] => Array.from({ length: MANY }, (_, at) => first + at);
+
+async function create(
+  server: MemoryHost,
+  host: ReplicaHost,
+  ids: readonly number[],
+): Promise<void> {
+  const created = ids.map((id) => {
+    const beginning = server.beginning([{ replicaId: replicaId(id), serverId: server.id }]);
+    return host.createReplica(tabletId(id), replicaId(id), beginning);
+  });
+  await Promise.all(created);
+}
 
 function reject(): Promise<never> {
   return Promise.reject(new Error("no machine"));
