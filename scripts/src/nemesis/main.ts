@@ -7,7 +7,7 @@ import { parseOrExit } from "../cli/parse-or-exit.ts";
 import { LaunchError } from "../launch/launch-error.ts";
 import { failureText, figuresText, nemesisCommand } from "./nemesis-command.ts";
 import type { NemesisOptions } from "./nemesis-command.ts";
-import { runNemesis } from "./nemesis-run.ts";
+import { runRounds } from "./nemesis-rounds.ts";
 
 const SEEDS = 1_000_000;
 const INTERRUPTED = 130;
@@ -24,7 +24,7 @@ process.on("SIGINT", () => stop.abort());
 process.on("SIGTERM", () => stop.abort());
 
 console.error(`seed ${seed}; what a failure leaves is kept in ${directory}`);
-const report = await runNemesis({
+const report = await runRounds({
   sizes: { masters, tabletServers, frontends },
   durationMs: duration,
   seed,

@@ -25,7 +25,8 @@ export function nemesisCommand(): Command {
   return new Command("npm run nemesis --")
     .description(
       "Runs a cluster of real processes under faults, lets clients work on it, heals it, and judges what the " +
-        "clients were told. What is found wrong leaves histories, faults and logs.\n\n" +
+        "clients were told. What is found wrong leaves histories, faults and logs. More than two minutes are " +
+        "several rounds, each on a new cluster with the next seed.\n\n" +
         "Exit codes: 0 nothing was found wrong, 1 something was, 2 usage, 130 interrupted.\n\n" +
         `Faults: ${FAULT_KINDS.join(", ")}.`,
     )
@@ -90,7 +91,7 @@ export function failureText(
   if (problems.length > shown.length) shown.push(`and ${problems.length - shown.length} more\n`);
   return [
     ...shown,
-    `Kept in ${directory}:`,
+    `Kept in ${directory}, by seed if there were several rounds:`,
     "  history-TABLE.ndjson  what clients called and were told; npx stele check judges it again",
     "  faults.ndjson         what was done to the cluster, on the same clock",
     "  logs/                 of every server, wall-clock times",
