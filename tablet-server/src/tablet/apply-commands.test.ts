@@ -17,7 +17,7 @@ import type { CellChange, RowEffect } from "./effects.ts";
 import { encodeEntry, type EntryPayload, type WriteEntry } from "./entry-payload.ts";
 import { encodeIdempotencyRecord } from "./idempotency.ts";
 import { logAge } from "./log-age.ts";
-import { RetryTable } from "./retry-ids.ts";
+import { RetryTable } from "./retry-table.ts";
 import { encodeRetryRecord } from "./retry-record.ts";
 import { encodeTabletState, newTabletState, type TabletState } from "./tablet-state.ts";
 

@@ -22,7 +22,7 @@ import type { AppliedCommands } from "./applied-commands.ts";
 import { ApplyRun } from "./apply-run.ts";
 import { readsCurrent } from "./effects.ts";
 import { decodeEntry, type EntryPayload } from "./entry-payload.ts";
-import type { RetryTable } from "./retry-ids.ts";
+import type { RetryTable } from "./retry-table.ts";
 import { spaceOf, type TabletState } from "./tablet-state.ts";
 
 /** Entries that need so many records of the store are read for together. */

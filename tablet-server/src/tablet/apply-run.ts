@@ -19,7 +19,7 @@ import type {
   WriteEntry,
 } from "./entry-payload.ts";
 import { decodeIdempotencyRecord } from "./idempotency.ts";
-import type { RetryTable } from "./retry-ids.ts";
+import type { RetryTable } from "./retry-table.ts";
 import { decodeRetryRecord } from "./retry-record.ts";
 import { firstSpace, spaceOf, type TabletState } from "./tablet-state.ts";
 

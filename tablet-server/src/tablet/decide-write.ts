@@ -17,7 +17,7 @@ import {
   type IdempotencyRecord,
 } from "./idempotency.ts";
 import type { LogAge } from "./log-age.ts";
-import type { RetryLookup } from "./retry-ids.ts";
+import type { RetryLookup } from "./retry-table.ts";
 import type { TabletState } from "./tablet-state.ts";
 import type { PendingWrite } from "./write-call.ts";
 

@@ -6,6 +6,7 @@
  * J2. It stays below the 16 MiB of an entry: it takes a write beyond `MAX_ENTRY_BYTES` only as its first one, and
  *     a single write is smaller by itself (evaluate-write.ts).
  */
+import { must } from "@stele/shared/assert.ts";
 import type { Version } from "@stele/shared/ids.ts";
 import type { WriteOutcome, WriteResult } from "@stele/shared/row-operations.ts";
 import { effectSize } from "./effect-codec.ts";
@@ -13,7 +14,7 @@ import type { RowEffect } from "./effects.ts";
 import { encodeEntry, type StoredIdempotency } from "./entry-payload.ts";
 import type { LogAge } from "./log-age.ts";
 import { encodeRetryRecord, type RetryOutcome, type SequenceOutcomes } from "./retry-record.ts";
-import type { DependentOutcome, RowLane, UnappliedEntry } from "./row-lane.ts";
+import type { UnchangedOutcome, RowLane, UnappliedEntry } from "./row-lane.ts";
 import type { PendingWrite, WriteCallProgress } from "./write-call.ts";
 
 const OUTCOME_BYTES = 64;
@@ -34,11 +35,11 @@ export interface LoggedWrite {
 export class EntryBatch implements UnappliedEntry {
   readonly generation: number;
   readonly #age: LogAge;
-  /** Writes that are done when the entry is applied; `lanes` and effects are those of the same place. */
+  /** Writes that are done when the entry is applied. */
   readonly writes: LoggedWrite[] = [];
-  readonly dependents: DependentOutcome[] = [];
+  readonly dependents: UnchangedOutcome[] = [];
   /** Outcomes without effect that are logged for the strays of their writes: decided when the entry is applied. */
-  readonly kept: DependentOutcome[] = [];
+  readonly kept: UnchangedOutcome[] = [];
   #maxVersion: Version;
   #rowsAdded = 0;
   #rowsRemoved = 0;
@@ -87,7 +88,7 @@ export class EntryBatch implements UnappliedEntry {
     this.#hear(pending.progress);
   }
 
-  keep(unchanged: DependentOutcome): void {
+  keep(unchanged: UnchangedOutcome): void {
     this.#encoded = null;
     this.kept.push(unchanged);
     this.#bytes += keptSize(unchanged);
@@ -134,7 +135,8 @@ export class EntryBatch implements UnappliedEntry {
       sequences.set(sequenceId, { doneBelow, outcomes: [] });
     }
     const add = ({ numbered, sequenceId }: PendingWrite, outcome: WriteOutcome): void => {
-      sequences.get(sequenceId)?.outcomes.push({ seq: numbered.seq, outcome });
+      const sequence = must(sequences.get(sequenceId), "a sequence that its call told of (#hear)");
+      sequence.outcomes.push({ seq: numbered.seq, outcome });
     };
     for (const { pending, result } of this.writes) add(pending, { kind: "done", result });
     for (const { pending, outcome } of this.kept) add(pending, outcome);
@@ -143,7 +145,7 @@ export class EntryBatch implements UnappliedEntry {
 }
 
 /** About the bytes that an outcome without effect takes in an entry. */
-export function keptSize({ outcome }: DependentOutcome): number {
+export function keptSize({ outcome }: UnchangedOutcome): number {
   return (
     OUTCOME_BYTES +
     (outcome.kind === "done" ? computedSize(outcome.result) : outcome.error.detail.length)

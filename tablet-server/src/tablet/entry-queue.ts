@@ -13,7 +13,7 @@ import { ProposalTracker } from "@stele/shared/replication/proposal-tracker.ts";
 import { EntryBatch, keptSize, loggedSize, type LoggedWrite } from "./entry-batch.ts";
 import type { EntryFate } from "./entry-payload.ts";
 import type { LeaderAge } from "./log-age.ts";
-import type { DependentOutcome } from "./row-lane.ts";
+import type { UnchangedOutcome } from "./row-lane.ts";
 
 /** How soon a refused proposal is tried again if nothing else happens. */
 const PROPOSE_AGAIN_MS = 20;
@@ -53,7 +53,7 @@ export class EntryQueue {
    *
    * @param version the highest that was given out
    */
-  keep(unchanged: DependentOutcome, generation: number, version: Version): void {
+  keep(unchanged: UnchangedOutcome, generation: number, version: Version): void {
     this.#roomFor(keptSize(unchanged), generation, version).keep(unchanged);
     this.#askPropose();
   }

@@ -6,7 +6,7 @@
  *   crc    = CRC32 of row key, idempotency key and everything behind the crc
  *
  * I1. Looked up under the row's latch, before conditions are judged.
- * I2. Only writes that changed something are stored: all others may simply be evaluated again.
+ * I2. Only writes that changed something are stored: a request under the key of one that changed nothing is judged anew.
  * I3. Time is log age: neither a replica's own clock nor versions decide what is kept.
  */
 import { crc32 } from "node:zlib";

@@ -7,7 +7,7 @@ import {
 import type { LogIndex } from "@stele/shared/ids.ts";
 import { DamagedReplicaError } from "@stele/shared/replication/state-machine.ts";
 import { indexOfRetryStoreKey, retryBounds } from "../storage/key-layout.ts";
-import { RetryTable } from "./retry-ids.ts";
+import { RetryTable } from "./retry-table.ts";
 import { firstSpace, type TabletState } from "./tablet-state.ts";
 
 const STEP_RECORDS = 500;

@@ -4,7 +4,7 @@ import type { RowReply } from "@stele/shared/wire/row-replies.ts";
 import { LoneTablet } from "../testing/lone-tablet.ts";
 import { increment, rowWrite } from "../testing/row-writes.ts";
 import { LeaderAge, logAge } from "./log-age.ts";
-import { RETRY_TTL_MS } from "./retry-ids.ts";
+import { RETRY_TTL_MS } from "./retry-table.ts";
 
 const HOUR_MS = 3_600_000;
 

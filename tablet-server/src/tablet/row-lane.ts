@@ -11,15 +11,16 @@ import type { StoredRow } from "../storage/stored-row.ts";
 import type { IdempotencyRecord } from "./idempotency.ts";
 import type { PendingWrite } from "./write-call.ts";
 
-/** An outcome that was read from rows as an entry leaves them: it holds only if that takes effect. */
-export interface DependentOutcome {
+/** An outcome without effect: it was read from the row as the entries formed so far leave it. */
+export interface UnchangedOutcome {
   readonly pending: PendingWrite;
   readonly outcome: WriteOutcome;
 }
 
 /** What a lane knows of an entry. */
 export interface UnappliedEntry {
-  readonly dependents: DependentOutcome[];
+  /** They hold only if the entry takes effect. */
+  readonly dependents: UnchangedOutcome[];
 }
 
 export class RowLane {

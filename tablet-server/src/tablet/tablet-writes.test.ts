@@ -81,6 +81,23 @@ describe("writes of one row", () => {
     expect((await other).kind).toBe("not-leader");
   });
 
+  test("that change nothing need a quorum when their entry is applied, which may be an old one", async () => {
+    lone = await LoneTablet.begin();
+    const first = lone.write(1, [put("a")]);
+    await lone.propose();
+    // The followers' acknowledgements are on their way; another may lead and write before this arrives.
+    lone.group.holds = false;
+    const create = [rowWrite("a", [set("v", "x")], { conditions: { absent: true } })];
+    const refused = [lone.write(2, create), lone.write(3, create)];
+    await lone.settle();
+    await lone.commit();
+    expect(told(await first)).toEqual(["done"]);
+    expect(await isOpen(Promise.race(refused))).toBe(true);
+    expect(lone.group.barriers).toHaveLength(1);
+    lone.group.barriers.shift()?.("not-leader");
+    for (const reply of refused) expect((await reply).kind).toBe("not-leader");
+  });
+
   test("get versions above all before them, though the clock stands still", async () => {
     lone = await LoneTablet.begin({ maxVersion: 5_000_000_000 as Version });
     const reply = lone.write(1, [put("a"), put("b"), put("a")]);

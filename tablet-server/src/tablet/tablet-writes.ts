@@ -5,8 +5,8 @@
  *
  * W1. Writes of one row are evaluated in the order they came, each on the result of the one before (row-lane.ts).
  * W2. A write that changes something is answered when its entry is applied here. One that changes nothing is a read:
- *     it is answered when the entry it was read from is applied, or, if that is so already, once the leadership at
- *     the time of reading is certain.
+ *     it is answered once the entry it was read from is applied and the leadership at some moment after the reading is
+ *     certain. The entry alone proves nothing of that: it may have been proposed, and acknowledged, long before.
  * W3. A write that is sent again under its retry number takes effect once: it joins the one under way, or gets the
  *     stored outcome. One that changed nothing leaves none and is evaluated again, unless a later write of its row in
  *     its call was taken meanwhile (decide-write.ts, O1). But where an attempt may arrive after the answer, the
@@ -31,8 +31,8 @@ import { EntryQueue } from "./entry-queue.ts";
 import type { IdempotencyRecord } from "./idempotency.ts";
 import { LeaderAge, type LogAge } from "./log-age.ts";
 import { ReadConfirmation } from "./read-confirmation.ts";
-import type { RetryLookup, RetryTable } from "./retry-ids.ts";
-import { RowLanes, type DependentOutcome, type RowLane } from "./row-lane.ts";
+import type { RetryLookup, RetryTable } from "./retry-table.ts";
+import { RowLanes, type RowLane, type UnchangedOutcome } from "./row-lane.ts";
 import type { TabletState } from "./tablet-state.ts";
 import { TurnBudget } from "./turn-budget.ts";
 import type { PendingWrite, Redirect, WriteCallProgress } from "./write-call.ts";
@@ -213,7 +213,7 @@ export class TabletWrites {
     );
   }
 
-  /** Only entries make the retry table forget (retry-ids.ts, T1): without writes somebody must propose one. */
+  /** Only entries make the retry table forget (retry-table.ts, T1): without writes somebody must propose one. */
   #forgetRetries(): void {
     const nowMs = this.#parts.clock.monotonicMs();
     if (nowMs < this.#forgetAtMs) return;
@@ -344,7 +344,8 @@ export class TabletWrites {
       this.#lanes.dropIfIdle(lane);
     }
     for (const { pending, outcome } of batch.kept) this.#underWay.decide(pending, outcome);
-    for (const dependent of batch.dependents) this.#answerUnchanged(dependent);
+    for (const dependent of batch.dependents) this.#confirmRead(dependent);
+    this.#reads.confirm();
   }
 
   /** It may or may not take effect, or never was proposed: sent again, it is told apart. */
@@ -359,18 +360,20 @@ export class TabletWrites {
   #settleRead(lane: RowLane, pending: PendingWrite, outcome: WriteOutcome): void {
     // It may be the result of another request under the same Idempotency-Key.
     if (outcome.kind === "done") pending.progress.mayTakeEffect();
-    if (lane.newest !== null) {
-      lane.newest.dependents.push({ pending, outcome });
-      return;
-    }
+    if (lane.newest === null) this.#confirmRead({ pending, outcome });
+    else lane.newest.dependents.push({ pending, outcome });
+  }
+
+  /** REQUIRES: what it was read from is applied, and `confirm` follows in this turn. */
+  #confirmRead(unchanged: UnchangedOutcome): void {
     this.#reads.add({
-      confirmed: () => this.#answerUnchanged({ pending, outcome }),
-      refused: () => this.#underWay.redirect(pending, this.#parts.notLeader()),
+      confirmed: () => this.#answerUnchanged(unchanged),
+      refused: () => this.#underWay.redirect(unchanged.pending, this.#parts.notLeader()),
     });
   }
 
   /** W3. The outcome holds; what strays of the write may bring is known to come after it. */
-  #answerUnchanged(unchanged: DependentOutcome): void {
+  #answerUnchanged(unchanged: UnchangedOutcome): void {
     const { outcome, pending } = unchanged;
     if (!pending.hasStrays) this.#underWay.decide(pending, outcome);
     else if (this.#underWay.holds(pending))

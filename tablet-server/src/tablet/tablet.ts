@@ -31,7 +31,7 @@ import { applyCommands } from "./apply-commands.ts";
 import type { IdempotencyName } from "./entry-payload.ts";
 import { loadRetries } from "./load-retries.ts";
 import { loadRowForWrite } from "./load-row.ts";
-import type { RetryTable } from "./retry-ids.ts";
+import type { RetryTable } from "./retry-table.ts";
 import type { RowLoader } from "./row-loader.ts";
 import { TabletCommands, type CommandOutcome } from "./tablet-commands.ts";
 import { decodeTabletState, encodeTabletState, type TabletState } from "./tablet-state.ts";

@@ -125,7 +125,7 @@ export const tabletMutants: readonly Mutant[] = [
     number: null,
     edits: [
       {
-        file: `${SERVER}/tablet/retry-ids.ts`,
+        file: `${SERVER}/tablet/retry-table.ts`,
         original: `if (seq < sequence.doneBelow) return { kind: "abandoned" };`,
         replacement: "",
       },
@@ -209,6 +209,18 @@ export const tabletMutants: readonly Mutant[] = [
         file: `${SERVER}/tablet/read-confirmation.ts`,
         original: "if (this.#group.holdsLease()) {",
         replacement: "if (read.length > 0) {",
+      },
+    ],
+    catchers: ["linearizability"],
+  },
+  {
+    name: "A write that changes nothing is answered by whoever applies the entry it was read from",
+    number: null,
+    edits: [
+      {
+        file: `${SERVER}/tablet/tablet-writes.ts`,
+        original: "for (const dependent of batch.dependents) this.#confirmRead(dependent);",
+        replacement: "for (const dependent of batch.dependents) this.#answerUnchanged(dependent);",
       },
     ],
     catchers: ["linearizability"],

@@ -5,7 +5,7 @@ import type { LogIndex, Version } from "@stele/shared/ids.ts";
 import type { WriteOutcome, WriteResult } from "@stele/shared/row-operations.ts";
 import { writeOutcome } from "@stele/shared/wire/testing/row-arbitraries.ts";
 import { logAge } from "./log-age.ts";
-import { RETRY_TTL_MS, RetryTable } from "./retry-ids.ts";
+import { RETRY_TTL_MS, RetryTable } from "./retry-table.ts";
 import { decodeRetryRecord, encodeRetryRecord } from "./retry-record.ts";
 import type { SequenceOutcomes, RetryRecord } from "./retry-record.ts";
 
@@ -148,17 +148,6 @@ describe("retry table", () => {
         }
       }),
     );
-  });
-
-  test("the other part of a split knows every result", () => {
-    const parent = new RetryTable();
-    parent.apply(at(1), recordOf(1, 0, 1, 4));
-    parent.apply(at(2), recordOf(2, 2, 6));
-    const child = new RetryTable();
-    child.apply(at(1), decodeRetryRecord(encodeRetryRecord(parent.toRecord(logAge(2)))));
-    for (let seq = 0; seq < 8; seq++) {
-      expect(child.lookUp(SEQUENCE, seq)).toEqual(parent.lookUp(SEQUENCE, seq));
-    }
   });
 });
 

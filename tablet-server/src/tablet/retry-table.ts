@@ -18,7 +18,7 @@ import type { LogIndex } from "@stele/shared/ids.ts";
 import type { WriteOutcome, WriteResult } from "@stele/shared/row-operations.ts";
 import type { LogAge } from "./log-age.ts";
 import { decodeRetryRecord } from "./retry-record.ts";
-import type { SequenceOutcomes, RetryRecord } from "./retry-record.ts";
+import type { RetryRecord } from "./retry-record.ts";
 
 export const RETRY_TTL_MS = 5 * 60 * 1000;
 /**
@@ -127,16 +127,6 @@ export class RetryTable {
       to.u64(sequenceId).varint(doneBelow).counter(lastAge),
     );
     return writer.finish();
-  }
-
-  /** All outcomes as one record, for the other part of a split. */
-  toRecord(age: LogAge): RetryRecord {
-    const sequences: SequenceOutcomes[] = [];
-    for (const [sequenceId, { doneBelow, outcomes }] of this.#sequences) {
-      const known = [...outcomes].map(([seq, { outcome }]) => ({ seq, outcome }));
-      sequences.push({ sequenceId, doneBelow, outcomes: known });
-    }
-    return { age, sequences };
   }
 
   #decodeSequences(bytes: Buffer): void {
