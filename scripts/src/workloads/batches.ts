@@ -1,12 +1,25 @@
-/** Writes of several rows in one call, also of one row twice: each its own outcome, those of a row in their order. */
+/**
+ * Writes of several rows in one call, also of one row twice, some of them under conditions: each its own outcome, those
+ * of a row in their order.
+ */
 import type { Random } from "@stele/shared/random.ts";
-import type { WriteOperation } from "../check/history/row-operation.ts";
+import type { Expected, WriteOperation } from "../check/history/row-operation.ts";
 import { HotRows } from "./hot-rows.ts";
 import type { HotRow } from "./hot-rows.ts";
+import { isRefusal } from "./recorded-table.ts";
 import type { RecordedTable } from "./recorded-table.ts";
 import type { RowWorkloadParts } from "./registers.ts";
 import type { Caller, Mark, Workload, WorkloadProblem } from "./workload.ts";
-import { COLUMNS, DELETE_ROW, increment, load, set, UniqueValues, write } from "./writes.ts";
+import {
+  COLUMNS,
+  DELETE_ROW,
+  increment,
+  load,
+  NO_ROW,
+  set,
+  UniqueValues,
+  write,
+} from "./writes.ts";
 
 export const BATCH_PREFIX = "b";
 
@@ -23,6 +36,8 @@ export class Batches implements Workload {
   readonly #mark: Mark;
   readonly #rows: HotRows;
   readonly #values = new UniqueValues(BATCH_PREFIX);
+  /** By key: the version that an answer told last, others may have changed the row since. Null: there was no row. */
+  readonly #seen = new Map<string, number | null>();
 
   constructor({ table, rows: count, random, mark }: RowWorkloadParts) {
     this.#table = table;
@@ -35,7 +50,8 @@ export class Batches implements Workload {
     const members = this.#random.below(3) === 0 ? [] : this.#draw();
     if (members.length === 0) {
       const { key } = this.#rows.any();
-      await this.#table.get(caller, { kind: "get", key, columns: null });
+      const answer = await this.#table.get(caller, { kind: "get", key, columns: null });
+      if (answer?.kind === "read") this.#seen.set(key, answer.row?.version ?? null);
       return;
     }
     const rows = new Set(members.map(({ row }) => row));
@@ -45,8 +61,10 @@ export class Batches implements Workload {
     const operations = members.map(({ operation }) => operation);
     const answers = await this.#table.writeMany(caller, operations);
     members.forEach(({ row }, at) => {
-      const isUnknown = (answers[at] ?? null) === null;
-      this.#rows.settle(row, { writes: 1, unknown: isUnknown ? 1 : 0 });
+      const answer = answers[at] ?? null;
+      if (answer?.kind === "written") this.#seen.set(row.key, answer.version);
+      else if (isRefusal(answer)) this.#mark("batch refused a row");
+      this.#rows.settle(row, { writes: 1, unknown: answer === null ? 1 : 0 });
     });
   }
 
@@ -76,8 +94,13 @@ export class Batches implements Workload {
     return members;
   }
 
+  #expected(key: string): Expected {
+    const version = this.#seen.get(key) ?? null;
+    return version === null ? NO_ROW : { kind: "version", version };
+  }
+
   #write(key: string): WriteOperation {
-    switch (this.#random.below(9)) {
+    switch (this.#random.below(13)) {
       case 0:
         return write(key, [DELETE_ROW]);
       case 4:
@@ -90,6 +113,14 @@ export class Batches implements Workload {
         return write(key, [set(this.#values.next()), increment(COLUMNS.sum)]);
       case 3:
         return write(key, [increment(COLUMNS.sum)]);
+      case 6:
+        return write(key, [set(this.#values.next())], NO_ROW);
+      case 7:
+        return write(key, [set(this.#values.next())], this.#expected(key));
+      case 8:
+        return write(key, [DELETE_ROW], this.#expected(key));
+      case 9:
+        return write(key, [{ kind: "append", column: COLUMNS.log, value: this.#values.next() }]);
       default:
         return write(key, [set(this.#values.next())]);
     }

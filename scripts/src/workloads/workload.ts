@@ -21,6 +21,7 @@ export const WORKLOAD_MARKS = [
   "batch wrote a row twice",
   "batch crossed a tablet bound",
   "batch partly unknown",
+  "batch refused a row",
   "scan finished",
   "scan cut short",
   "scan in reverse",
