@@ -3,7 +3,8 @@
  * to a copy of the sources only; nothing in the product can switch it on.
  *
  * U1. The original of every edit occurs exactly once in its file, so a patch that no longer fits is found out.
- * U2. The bug must be caught by a checker of the simulation: the expected ones are named, but any counts.
+ * U2. The bug must be caught by a checker of the simulation, or break a run or keep it from ending, which the simulation
+ *     reports as well. The expected checkers are named, but any counts.
  */
 import type { CheckerName } from "../check/checker-name.ts";
 
