@@ -5,6 +5,7 @@
  * R1. A run ends at the first violation, of whatever checker.
  * R2. After the faults end, every operation ends and the cluster comes to rest within bounds: no other time-out than
  *     this one is a violation.
+ * R3. An operation of a front-end settles by its deadline, whatever the client that called it has given up.
  */
 import { delay } from "@stele/shared/clock.ts";
 import { MemoryNetwork } from "@stele/shared/rpc/testing/memory-network.ts";
@@ -36,6 +37,8 @@ const SURVEY_MS = 500;
 const LAST_OPERATIONS_MS = 60_000;
 /** Beside the time after which a server counts as gone. */
 const REST_WITHIN_MS = 120_000;
+/** A deadline is looked at now and then. */
+const OVERDUE_MS = 1_000;
 const FINISH_WITHIN_MS = 60_000;
 const VERIFY_WITHIN_MS = 120_000;
 const VERIFICATIONS = 5;
@@ -158,6 +161,8 @@ class Run {
     const finishing = this.#workloads.finish({ callers: this.#callers, deadlineMs });
     await this.#within("reading back", 2 * FINISH_WITHIN_MS, finishing);
     await this.#verify();
+    // What reading back and verifying called has ended too.
+    await this.#rest();
     if (!this.#isClean) return;
     this.#invariants.surveyAll();
     for (const { checker, detail } of this.#workloads.problems()) {
@@ -243,9 +248,20 @@ class Run {
     }
   }
 
+  /** R3. */
+  #lookForOverdue(): void {
+    for (const { name, running, state } of this.#cluster.frontends) {
+      const overdue = state === "running" ? running?.open.overdue(OVERDUE_MS) : null;
+      if (overdue === null || overdue === undefined) continue;
+      const detail = `${name}: ${overdue.name} did not end within ${OVERDUE_MS} ms of its deadline`;
+      this.#violations.add("liveness", detail);
+    }
+  }
+
   #survey(): void {
     if (!this.#isClean) return;
     this.#invariants.survey();
+    this.#lookForOverdue();
     this.#hostMarks.sample();
   }
 }

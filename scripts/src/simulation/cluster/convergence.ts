@@ -1,11 +1,15 @@
 /**
- * Whether the cluster has come to rest in good order: every process serves, every group is whole and has applied all
- * that it committed, and nothing is left over from replicas that were replaced or tables that were dropped.
+ * Whether the cluster has come to rest in good order: every process serves, every operation has ended, every group is
+ * whole and has applied all that it committed, its leader takes writes and holds none back, and nothing is left over
+ * from replicas that were replaced or tables that were dropped. REQUIRES: no client calls anything.
  */
 import type { CatalogReader } from "@stele/master/catalog/catalog.ts";
 import { CATALOG_GROUP, type TabletId } from "@stele/shared/ids.ts";
 import { isJoint } from "@stele/shared/raft/group-config.ts";
 import type { GroupStatus } from "@stele/shared/replication/group.ts";
+import type { Replica } from "@stele/shared/replication/replica.ts";
+import type { StateMachine } from "@stele/shared/replication/state-machine.ts";
+import { Tablet } from "@stele/tablet-server/tablet/tablet.ts";
 import type { SimulatedCluster } from "./simulated-cluster.ts";
 
 /** Null: it has; else the first reason why not. */
@@ -16,9 +20,13 @@ export function unrestReason(cluster: SimulatedCluster): string | null {
   for (const { name, running } of cluster.frontends) {
     const reason = running?.routing.unreadyReason() ?? null;
     if (reason !== null) return `${name}: ${reason}`;
+    const open = running?.open ?? null;
+    if (open !== null && open.first !== null) {
+      return `${name}: ${open.count} operations have not ended, the first is ${open.first.name}`;
+    }
   }
-  const { statuses, suspect } = groupsOf(cluster);
-  if (suspect !== null) return suspect;
+  const { statuses, unrest } = groupsOf(cluster);
+  if (unrest !== null) return unrest;
   const catalog = cluster.leadingCatalog()?.applied ?? null;
   if (catalog === null) return "nobody leads the catalog";
   const wanted = wantedReplicas(catalog);
@@ -49,16 +57,21 @@ function wantedReplicas(catalog: CatalogReader): Map<TabletId, number> | string 
 
 interface Groups {
   readonly statuses: ReadonlyMap<TabletId, readonly GroupStatus[]>;
-  readonly suspect: string | null;
+  /** Of a replica by itself. */
+  readonly unrest: string | null;
 }
 
 function groupsOf({ processes }: SimulatedCluster): Groups {
   const statuses = new Map<TabletId, GroupStatus[]>();
-  let suspect: string | null = null;
+  let unrest: string | null = null;
   for (const { name, host } of processes) {
     if (host === null) continue;
     for (const { tabletId, reason } of host.suspects()) {
-      suspect ??= `${name}: its replica of tablet ${tabletId} is suspect: ${reason}`;
+      unrest ??= `${name}: its replica of tablet ${tabletId} is suspect: ${reason}`;
+    }
+    for (const group of host.groups()) {
+      const reason = unrestOfWrites((group as Replica).machine);
+      if (reason !== null) unrest ??= `${name}: tablet ${group.tabletId} ${reason}`;
     }
     for (const status of host.statuses()) {
       const found = statuses.get(status.tabletId);
@@ -66,7 +79,17 @@ function groupsOf({ processes }: SimulatedCluster): Groups {
       else found.push(status);
     }
   }
-  return { statuses, suspect };
+  return { statuses, unrest };
+}
+
+/** What calls would wait for, or wait for already. */
+function unrestOfWrites(machine: StateMachine | null): string | null {
+  if (!(machine instanceof Tablet) || machine.servingTerm === null) return null;
+  const waiting = machine.writes?.waiting ?? null;
+  if (waiting === null) return "leads and is not ready for writes";
+  const { writes, bytes, rows } = waiting;
+  if (writes === 0 && bytes === 0 && rows === 0) return null;
+  return `has ${writes} writes of ${rows} rows and ${bytes} bytes waiting`;
 }
 
 function unrestOfGroup(statuses: readonly GroupStatus[], wanted: number): string | null {

@@ -10,6 +10,7 @@ import type { RoutingLimits } from "@stele/frontend/routing/routing-limits.ts";
 import { routingMetrics } from "@stele/frontend/routing/routing-metrics.ts";
 import type { ProcessClock } from "@stele/shared/testing/simulated-clock.ts";
 import { errorText } from "../error-text.ts";
+import { OpenOperations } from "./open-operations.ts";
 import { ProcessLife, type Incarnation } from "./process-life.ts";
 import { SimulatedDirectory } from "./simulated-directory.ts";
 import type { ProcessState, SimulatedProcess } from "./simulated-process.ts";
@@ -27,6 +28,7 @@ export interface FrontendOptions {
 export interface RunningFrontend {
   readonly clock: ProcessClock;
   readonly routing: RoutedMember;
+  readonly open: OpenOperations;
   /** Resolves when the process ends. */
   readonly gone: Promise<void>;
 }
@@ -92,7 +94,15 @@ export class SimulatedFrontend implements SimulatedProcess {
       metrics: routingMetrics(new Metrics()),
       limits: this.#options.limits,
     });
-    this.#running = { clock: incarnation.clock, routing, gone };
+    const { clock } = incarnation;
+    const open = new OpenOperations(clock);
+    const { rows, tables, cluster } = routing.operations;
+    const operations = {
+      rows: open.watch("rows", rows),
+      tables: open.watch("tables", tables),
+      cluster: open.watch("cluster", cluster),
+    };
+    this.#running = { clock, routing: { ...routing, operations }, open, gone };
     this.#life.started();
   }
 
