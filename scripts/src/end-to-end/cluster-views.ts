@@ -85,8 +85,7 @@ export async function verifyTable(
   rest: Rest,
   { table, voters, withinMs = 40_000 }: { table: string; voters: number; withinMs?: number },
 ): Promise<number> {
-  let rows = 0;
-  for (const { id } of await tabletsOf(rest, table)) {
+  const verifyTablet = async ({ id }: Tablet): Promise<number> => {
     const verification = await cluster.waitFor(
       async () => {
         const reply = await rest.post(`/tablets/${id}:verify?timeout=5s`);
@@ -94,7 +93,7 @@ export async function verifyTable(
         const answer = reply.json<Verification>();
         return (!answer.equal || answer.replicas.length === voters) && answer;
       },
-      { what: `tablet ${id} has ${voters} replicas to compare`, withinMs, everyMs: 200 },
+      { what: `tablet ${id} has ${voters} replicas to compare`, withinMs, everyMs: 100 },
     );
     expect(verification, `tablet ${id}`).toMatchObject({ equal: true });
     const counts = new Set(verification.replicas.map((replica) => replica.rows));
@@ -102,9 +101,10 @@ export async function verifyTable(
     expect([counts.size, hashes.size], `tablet ${id}: ${JSON.stringify(verification)}`).toEqual([
       1, 1,
     ]);
-    rows += verification.replicas[0]?.rows ?? 0;
-  }
-  return rows;
+    return verification.replicas[0]?.rows ?? 0;
+  };
+  const rows = await Promise.all((await tabletsOf(rest, table)).map(verifyTablet));
+  return rows.reduce((sum, count) => sum + count, 0);
 }
 
 /** Waits until each tablet of the table has `voters` voting replicas, all on live servers. */
@@ -131,7 +131,7 @@ export async function waitForVoters(
     });
   };
   try {
-    await cluster.waitFor(isWhole, { what: "every tablet is whole", withinMs, everyMs: 200 });
+    await cluster.waitFor(isWhole, { what: "every tablet is whole", withinMs, everyMs: 100 });
   } catch (error) {
     throw new Error(`${String(error)}\nlast seen: ${JSON.stringify(seen)}`, { cause: error });
   }

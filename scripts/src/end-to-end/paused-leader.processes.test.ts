@@ -23,7 +23,7 @@ let awake: Rest;
 let idle: Rest[];
 
 beforeAll(async () => {
-  cluster = await TestCluster.start({ masters: 3, tabletServers: 3, frontends: 3 });
+  cluster = await TestCluster.start({ tabletServers: 3, frontends: 3 });
   awake = new Rest(cluster.process("fe1").url);
   idle = ["fe2", "fe3"].map((id) => new Rest(cluster.process(id).url));
   const created = await awake.post("/tables", { name: TABLE });

@@ -37,7 +37,7 @@ function launch(request: Partial<LaunchRequest> = {}) {
     {
       directory,
       masters: 1,
-      tabletServers: 2,
+      tabletServers: 1,
       frontends: 1,
       port: 0,
       restart: "always",
@@ -88,7 +88,7 @@ function argumentsOf(id: string): string[] {
 }
 
 test("a cluster runs each server as its own process until it is stopped", async () => {
-  const cluster = launch();
+  const cluster = launch({ tabletServers: 2 });
   expect(await ready(cluster)).toContain(serverNamed("fe1").url);
   const processes = directory.readProcesses();
   expect(processes.map(({ role, id }) => `${role} ${id}`)).toEqual([
@@ -109,10 +109,10 @@ test("masters form the cluster at the first start only", async () => {
   await ready(first);
   await first.stop();
   expect(argumentsOf("m1")).toContain("--bootstrap");
-  const second = launch({ tabletServers: 3, port: undefined });
+  const second = launch({ tabletServers: 2, port: undefined });
   await ready(second);
   expect(argumentsOf("m1")).not.toContain("--bootstrap");
-  expect(argumentsOf("ts3")).not.toContain("--bootstrap");
+  expect(argumentsOf("ts2")).not.toContain("--bootstrap");
 });
 
 test("a start on the data of a running cluster is refused", async () => {
@@ -125,14 +125,14 @@ test("a start on the data of a running cluster is refused", async () => {
 test("a killed server comes back, unless restarts are off", async () => {
   const cluster = launch();
   await ready(cluster);
-  const { pid } = serverNamed("ts2");
+  const { pid } = serverNamed("ts1");
   process.kill(pid, "SIGKILL");
   const again = await until(() => {
-    const now = serverNamed("ts2").pid;
+    const now = serverNamed("ts1").pid;
     return now !== pid && now;
   }, "restart");
   expect(isAlive(again)).toBe(true);
-  expect(cluster.told).toEqual(["ts2 ended (SIGKILL), restarting in 0.2 s"]);
+  expect(cluster.told).toEqual(["ts1 ended (SIGKILL), restarting in 0.2 s"]);
 });
 
 test("without restarts a launcher ends when its last server has", async () => {
@@ -158,7 +158,7 @@ test("a server that refuses its arguments ends the start", async () => {
 });
 
 test("a formed cluster starts without a server that refuses, but not without a whole role", async () => {
-  const first = launch();
+  const first = launch({ tabletServers: 2 });
   await ready(first);
   await first.stop();
   script("ts1", { exit: 2, say: "lost its identity" });
@@ -185,7 +185,7 @@ test("a server that does not end is killed", async () => {
 test("the cluster is not announced while a server is not ready", async () => {
   script("ts1", { notReady: "recovering" });
   const cluster = launch();
-  await until(() => directory.readProcesses().length === 4 && true, "start");
+  await until(() => directory.readProcesses().length === 3 && true, "start");
   await sleep(300);
   expect(cluster.lines).toEqual([]);
   script("ts1", {});
@@ -215,7 +215,7 @@ test("a taken port moves the cluster to the next block, which is remembered", as
 test("servers end with a killed launcher, and the next start waits for their ports", async () => {
   const launcher = startLauncherProcess();
   stops.push(async () => launcher.kill("SIGKILL"));
-  await until(() => directory.readProcesses().length === 4 && true, "start");
+  await until(() => directory.readProcesses().length === 3 && true, "start");
   await until(() => directory.readCluster()?.formed === true && true, "ready");
   const processes = directory.readProcesses();
   launcher.kill("SIGKILL");
@@ -235,7 +235,7 @@ function startLauncherProcess(): ChildProcess {
     import { ClusterDirectory } from ${module("cluster-directory.ts")};
     const signal = new AbortController().signal;
     await runCluster({
-      directory: new ClusterDirectory(${JSON.stringify(directory.path)}), masters: 1, tabletServers: 2,
+      directory: new ClusterDirectory(${JSON.stringify(directory.path)}), masters: 1, tabletServers: 1,
       frontends: 1, port: 0, restart: "always",
       stele: [process.execPath, ${JSON.stringify(scripted)}],
       flags: { master: [], "tablet-server": [], frontend: [] },
