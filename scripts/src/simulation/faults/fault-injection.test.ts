@@ -167,6 +167,32 @@ test.each([
   expect(marks.of("fault: disk-wiped")).toBe(0);
 });
 
+test("a master hands over while its steps about a newcomer are late", async () => {
+  const [catalogLeader] = cluster.group(0, ["m1", "m2", "m3"]);
+  cluster.group(1, ["ts1", "ts2", "ts3"]);
+  const { network } = cluster;
+  const action = {
+    kind: "masters-take-turns",
+    byMs: 1_000,
+    lateForMs: 50,
+    durationMs: 5_000,
+  } as const;
+  injection.begin([fault(0, "ts3", action)]);
+  await cluster.line.runFor(100);
+  expect(life("ts3")).toEqual(["0 crash power", "0 wipe", "0 start"]);
+  expect(network.delayMs("http://m1", "http://ts1")).toBeLessThan(1_000);
+
+  const [newcomer] = cluster.group(1, ["ts4"]);
+  if (newcomer !== undefined) [newcomer.machine, newcomer.raft.role] = [null, "follower"];
+  await cluster.line.runFor(25);
+  expect(network.delayMs("http://m1", "http://ts1")).toBeGreaterThan(1_000);
+  expect(catalogLeader?.asked).toEqual([]);
+  await cluster.line.runFor(50);
+  expect(network.delayMs("http://m1", "http://ts1")).toBeLessThan(1_000);
+  expect(new Set(catalogLeader?.asked)).toEqual(new Set([1]));
+  expect(marks.of("master deposed in a replacement")).toBe(1);
+});
+
 function replicaOf(name: string) {
   const [replica] = cluster.process(name).replicas;
   if (replica === undefined) throw new Error(`${name} has no replica`);

@@ -32,6 +32,7 @@ import type { Fault, FaultTarget } from "./fault.ts";
 import { DONE } from "./injection-context.ts";
 import type { Effect, InjectionContext, TraceLine } from "./injection-context.ts";
 import { createLate } from "./late-creation.ts";
+import { mastersTakeTurns } from "./master-scenarios.ts";
 import { NetworkInjection } from "./network-injection.ts";
 import { ProcessFaults } from "./process-faults.ts";
 import { nthLeader } from "./replicas.ts";
@@ -63,7 +64,12 @@ export class FaultInjection {
       this.#disks.started(process);
       this.#triggers.look();
     });
-    this.#stage = new ScenarioStage(this.#context, this.#network, this.#processes);
+    this.#stage = new ScenarioStage({
+      context: this.#context,
+      network: this.#network,
+      processes: this.#processes,
+      disks: this.#disks,
+    });
   }
 
   /** Their times count from now. */
@@ -163,6 +169,8 @@ export class FaultInjection {
         return answersLostToLaggard(this.#stage, process, action, fault.id);
       case "leader-away-and-back":
         return leaderAwayAndBack(this.#stage, process, action, fault.id);
+      case "masters-take-turns":
+        return mastersTakeTurns(this.#stage, process, action, fault.id);
       case "back-when-replaced":
         return backWhenReplaced(this.#stage, process, action, fault.id);
       case "crash":

@@ -75,9 +75,15 @@ test("clocks drift within the bound that leases are safe under", () => {
 });
 
 test("only tablet servers lose what they have on disk", () => {
-  const losses = ["bit-flipped-in-log", "sector-misplaced-in-log", "bit-flipped-in-store"];
+  const losses = [
+    "bit-flipped-in-log",
+    "sector-misplaced-in-log",
+    "bit-flipped-in-store",
+    "disk-wiped",
+    "masters-take-turns",
+  ];
   for (const { action, target, trigger } of faults) {
-    if (!losses.includes(action.kind) && action.kind !== "disk-wiped") continue;
+    if (!losses.includes(action.kind)) continue;
     if (target.kind === "process") expect(SHAPE.tabletServers).toContain(target.name);
     else expect(trigger).toMatchObject({ kind: "state", state: "damageable-log" });
   }

@@ -173,6 +173,16 @@ export type ScenarioAction =
       readonly byMs: number;
       readonly durationMs: number;
     }
+  /**
+   * A server loses its disk. While its replicas are replaced, masters take over from each other, and the last steps of
+   * the one before are under way for so long.
+   */
+  | {
+      readonly kind: "masters-take-turns";
+      readonly byMs: number;
+      readonly lateForMs: number;
+      readonly durationMs: number;
+    }
   /** Requests of front-ends that are under way for so long when their connections break, again and again. */
   | {
       readonly kind: "late-requests-overtaken";

@@ -1,10 +1,9 @@
 /** Scenarios about replicas that are replaced (scenario-stage.ts). */
-import type { TabletId } from "@stele/shared/ids.ts";
 import type { SimulatedProcess } from "../cluster/simulated-process.ts";
 import { awayAndBack } from "./away-and-back.ts";
 import type { ActionOf } from "./fault.ts";
 import type { Effect } from "./injection-context.ts";
-import { leaderOf, replicasOf } from "./replicas.ts";
+import { leaderOf } from "./replicas.ts";
 import type { ScenarioStage } from "./scenario-stage.ts";
 
 const LOOK_EVERY_MS = 2;
@@ -22,14 +21,14 @@ export function backWhenReplaced(
 ): Effect {
   if (process.state === "down") return null;
   const { timers } = stage.context;
-  const waiting = new Set(awaiting(stage));
+  const waiting = new Set(stage.awaiting());
   process.crash("process");
   stage.processes.restartAfter(process, patienceMs);
   const endMs = timers.nowMs() + patienceMs;
   let effect: Effect = null;
   const look = (): void => {
     if (timers.nowMs() >= endMs) return;
-    const newcomer = awaiting(stage).find((tablet) => !waiting.has(tablet));
+    const newcomer = stage.awaiting().find((tablet) => !waiting.has(tablet));
     const leader = newcomer === undefined ? null : leaderOf(stage.all("tablet-server"), newcomer);
     if (newcomer === undefined || leader === null) {
       timers.after(LOOK_EVERY_MS, look);
@@ -47,13 +46,4 @@ export function backWhenReplaced(
   };
   look();
   return { undo: () => effect?.undo?.() };
-}
-
-/** Tablets of which a replica waits for its first snapshot, one time for each. */
-function awaiting(stage: ScenarioStage): TabletId[] {
-  return stage
-    .all("tablet-server")
-    .flatMap((process) =>
-      replicasOf(process).flatMap(({ machine, tabletId }) => (machine === null ? [tabletId] : [])),
-    );
 }

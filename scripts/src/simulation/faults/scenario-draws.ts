@@ -24,7 +24,7 @@ export const SCENARIO_FAMILIES = {
   "late requests overtaken": overtakes,
   "lost answers": lostAnswers,
   "leader away and back": awayAndBack,
-  "replaced and back": backWhenReplaced,
+  replacement: replacements,
 } as const satisfies Record<string, (drawing: Drawing) => Scenario>;
 
 export const SCENARIO_KINDS: readonly ScenarioAction["kind"][] = [
@@ -38,6 +38,7 @@ export const SCENARIO_KINDS: readonly ScenarioAction["kind"][] = [
   "answers-lost-to-laggard",
   "leader-away-and-back",
   "back-when-replaced",
+  "masters-take-turns",
 ];
 
 function leadersLost(drawing: Drawing): Scenario {
@@ -126,6 +127,10 @@ function awayAndBack(drawing: Drawing): Scenario {
   return { target: tabletLeader(drawing), trigger: AT_ONCE, action };
 }
 
+function replacements(drawing: Drawing): Scenario {
+  return drawing.draws.oneIn(2) ? backWhenReplaced(drawing) : mastersTakeTurns(drawing);
+}
+
 function backWhenReplaced(drawing: Drawing): Scenario {
   const { draws } = drawing;
   const patienceMs = draws.between(6_000, 12_000);
@@ -136,5 +141,15 @@ function backWhenReplaced(drawing: Drawing): Scenario {
     ? ({ kind: "cut-off", forMs } as const)
     : ({ kind: "late-steps", byMs, lateForMs } as const);
   const action = { kind: "back-when-replaced", patienceMs, leader } as const;
+  return { target: tabletServer(drawing), trigger: AT_ONCE, action };
+}
+
+/** A server that gets no answer for longer than the longest delay asks again, and does not hear of what is late. */
+function mastersTakeTurns(drawing: Drawing): Scenario {
+  const { draws } = drawing;
+  const byMs = draws.between(300, 2_500);
+  const lateForMs = draws.duration(10, 400);
+  const durationMs = draws.between(4_000, 10_000);
+  const action = { kind: "masters-take-turns", byMs, lateForMs, durationMs } as const;
   return { target: tabletServer(drawing), trigger: AT_ONCE, action };
 }

@@ -8,6 +8,7 @@
 import { CATALOG_GROUP } from "@stele/shared/ids.ts";
 import type { ReplicaId, TabletId } from "@stele/shared/ids.ts";
 import type { SimulatedProcess } from "../cluster/simulated-process.ts";
+import type { DiskInjection } from "./disk-injection.ts";
 import type { InjectionContext } from "./injection-context.ts";
 import type { NetworkInjection } from "./network-injection.ts";
 import type { ProcessFaults } from "./process-faults.ts";
@@ -19,15 +20,24 @@ type Role = SimulatedProcess["role"];
 const ASK_EVERY_MS = 20;
 const ASKS = 50;
 
+interface StageParts {
+  readonly context: InjectionContext;
+  readonly network: NetworkInjection;
+  readonly processes: ProcessFaults;
+  readonly disks: DiskInjection;
+}
+
 export class ScenarioStage {
   readonly context: InjectionContext;
   readonly network: NetworkInjection;
   readonly processes: ProcessFaults;
+  readonly disks: DiskInjection;
 
-  constructor(context: InjectionContext, network: NetworkInjection, processes: ProcessFaults) {
+  constructor({ context, network, processes, disks }: StageParts) {
     this.context = context;
     this.network = network;
     this.processes = processes;
+    this.disks = disks;
   }
 
   /** All processes of the role. */
@@ -39,6 +49,13 @@ export class ScenarioStage {
   names(role: Role | null = null): string[] {
     const { processes } = this.context.cluster;
     return namesOf(processes.filter((each) => role === null || each.role === role));
+  }
+
+  /** Tablets of which a replica waits for its first snapshot, one time for each. */
+  awaiting(): TabletId[] {
+    return this.all("tablet-server").flatMap((process) =>
+      replicasOf(process).flatMap(({ machine, tabletId }) => (machine === null ? [tabletId] : [])),
+    );
   }
 
   /** The nth tablet of those that the process leads, counting round. */

@@ -24,6 +24,7 @@ const FAULT_MARKS: readonly string[] = [
   "leader paused past its lease",
   "leadership moved",
   "old leader cut off in a transfer",
+  "master deposed in a replacement",
   "elected leader lost, old leader back",
   "voters started again while a leader held its lease",
   "one-way cut",

@@ -27,7 +27,9 @@ export interface FabricatedReplica {
   readonly replicaId: number;
   machine: object | null;
   closed: boolean;
-  readonly transferLeadership: () => { readonly kind: "refused" };
+  /** To whom it was asked to hand over. */
+  readonly asked: number[];
+  readonly transferLeadership: (to: number) => { readonly kind: "refused" };
   readonly raft: {
     role: "leader" | "follower";
     term: number;
@@ -155,12 +157,17 @@ export class FabricatedCluster implements ClusterUnderTest {
       serverId: this.process(name).serverId,
     })) as Member[];
     return names.map((name, at) => {
+      const asked: number[] = [];
       const replica: FabricatedReplica = {
         tabletId,
         replicaId: 10 * tabletId + at,
         machine: {},
         closed: false,
-        transferLeadership: () => ({ kind: "refused" }),
+        asked,
+        transferLeadership: (to) => {
+          asked.push(to);
+          return { kind: "refused" };
+        },
         raft: {
           role: at === 0 ? "leader" : "follower",
           term: 5,
