@@ -2,6 +2,8 @@
  * How a simulated cluster is made up: sizes and limits, drawn from the seed. Limits are small, so that every run frees
  * log segments, reads entries back from disk, installs snapshots and finds servers gone.
  */
+import { STORE_PACES } from "@stele/shared/checkpoint-store/testing/store-latency.ts";
+import type { StorePace } from "@stele/shared/checkpoint-store/testing/store-latency.ts";
 import type { ServerConfig } from "@stele/shared/config-knobs.ts";
 import type { Random } from "@stele/shared/random.ts";
 import type { ServerRole } from "@stele/shared/server-role.ts";
@@ -34,6 +36,8 @@ export interface ClusterOptions {
   /** So small that entries travel apart, or probes without any. */
   readonly maxAppendBytes: number;
   readonly maxInflightAppends: number;
+  /** How fast stores answer; mixed: each server its own way. */
+  readonly storePaces: StorePace | "mixed";
 }
 
 export function drawClusterOptions(random: Random): ClusterOptions {
@@ -59,6 +63,7 @@ export function drawClusterOptions(random: Random): ClusterOptions {
     callWrites: draws.of([1, 2, 512]),
     brokenAttempts: draws.of([1, 1, 3]),
     leaderlessMs: draws.of([300, 3_000]),
+    storePaces: draws.of([...STORE_PACES, "mixed" as const]),
   };
 }
 

@@ -5,7 +5,9 @@
 import { startMaster } from "@stele/master/master-server.ts";
 import type { CatalogReplica } from "@stele/master/catalog-replica.ts";
 import { startTabletServer } from "@stele/tablet-server/tablet-server.ts";
+import { drawnLatency, STORE_PACES } from "@stele/shared/checkpoint-store/testing/store-latency.ts";
 import type { MemoryNetwork } from "@stele/shared/rpc/testing/memory-network.ts";
+import { Draws } from "@stele/shared/testing/draws.ts";
 import type { RandomStreams } from "@stele/shared/testing/random-streams.ts";
 import type { SimulatedClock } from "@stele/shared/testing/simulated-clock.ts";
 import { OperationsClient } from "../../workloads/operations-client.ts";
@@ -51,7 +53,13 @@ export class SimulatedCluster implements ClusterUnderTest {
     const of = (plan: ServerPlan) => {
       const random = streams.of(plan.name);
       const skewMs = random.below(2 * options.wallSkewMs + 1) - options.wallSkewMs;
-      return { ...plan, random, wallSkewMicros: skewMs * MICROS, limits };
+      const storeRandom = streams.of(`store of ${plan.name}`);
+      const pace =
+        options.storePaces === "mixed"
+          ? new Draws(storeRandom).of(STORE_PACES)
+          : options.storePaces;
+      const storeLatency = drawnLatency(pace, storeRandom);
+      return { ...plan, random, wallSkewMicros: skewMs * MICROS, limits, storeLatency };
     };
     this.masters = plans
       .filter(({ role }) => role === "master")

@@ -8,6 +8,7 @@
 import type { ZodType } from "zod";
 import { assert } from "@stele/shared/assert.ts";
 import { MemoryStoreDisk } from "@stele/shared/checkpoint-store/testing/memory-checkpoint-store.ts";
+import type { StoreLatency } from "@stele/shared/checkpoint-store/testing/store-latency.ts";
 import { delay, type Clock } from "@stele/shared/clock.ts";
 import { MemoryLogDisk } from "@stele/shared/commit-log/testing/memory-log-disk.ts";
 import { serverId } from "@stele/shared/ids.ts";
@@ -28,6 +29,8 @@ export interface DirectoryParts {
   /** Of the process that runs now; the time line's while none does. */
   readonly clock: Clock;
   readonly writeBufferBytes: number;
+  /** Of its store; that of a front-end is never used. */
+  readonly storeLatency?: StoreLatency | undefined;
   /** Told when the disks were replaced. */
   readonly replaced: () => void;
 }
@@ -140,10 +143,10 @@ export class SimulatedDirectory {
   }
 
   #newDisks(): ServerDisks {
-    const { clock, random, writeBufferBytes } = this.#parts;
+    const { clock, random, writeBufferBytes, storeLatency: latency } = this.#parts;
     return {
       log: new MemoryLogDisk({ random, clock, stepMs: () => 0.2 + random.below(2_000) / 1000 }),
-      store: new MemoryStoreDisk({ clock, random, writeBufferBytes }),
+      store: new MemoryStoreDisk({ clock, random, writeBufferBytes, latency }),
     };
   }
 }

@@ -5,6 +5,7 @@
  *     broken invariant.
  */
 import { assert, InvariantError } from "@stele/shared/assert.ts";
+import type { StoreLatency } from "@stele/shared/checkpoint-store/testing/store-latency.ts";
 import type { ServerConfig } from "@stele/shared/config-knobs.ts";
 import type { ServerId } from "@stele/shared/ids.ts";
 import type {
@@ -54,6 +55,7 @@ export interface ServerOptions {
   readonly wallSkewMicros: number;
   /** What no setting of the product says. */
   readonly limits: Partial<HostLimits>;
+  readonly storeLatency: StoreLatency;
   readonly start: StartServer;
 }
 
@@ -70,7 +72,7 @@ export class SimulatedServer implements SimulatedProcess {
   #isTainted = false;
 
   constructor(parts: ClusterParts, options: ServerOptions) {
-    const { name, role, config, random, wallSkewMicros } = options;
+    const { name, role, config, random, wallSkewMicros, storeLatency } = options;
     this.#parts = parts;
     this.#options = options;
     this.name = name;
@@ -83,6 +85,7 @@ export class SimulatedServer implements SimulatedProcess {
       random,
       clock: this.#life.diskClock,
       writeBufferBytes: config.writeBufferBytes,
+      storeLatency,
       replaced: () => {
         this.#isTainted = false;
         parts.watcher.diskReplaced(this);

@@ -27,6 +27,8 @@ import type {
 import { OrderedTree } from "./ordered-tree.ts";
 import type { FlushProof } from "../proven-flush.ts";
 import { ProvenStore } from "../proven-store.ts";
+import { NO_LATENCY } from "./store-latency.ts";
+import type { StoreLatency } from "./store-latency.ts";
 
 export interface MemoryStoreOptions {
   readonly clock: Clock;
@@ -37,6 +39,8 @@ export interface MemoryStoreOptions {
   readonly silentFlushPercent?: number | undefined;
   /** A flush takes 1 to so many ms. Default 20. */
   readonly flushMsMax?: number | undefined;
+  /** Of every operation but flushes. Default: none of the clock's time. */
+  readonly latency?: StoreLatency | undefined;
   /** Default "deleted", as the real store does. */
   readonly ownLog?: "deleted" | "trusted" | undefined;
   /** Told of every proven checkpoint. */
@@ -65,8 +69,16 @@ export class MemoryStoreDisk {
   constructor(options: MemoryStoreOptions) {
     const { clock, random, ownLog = "deleted", onProof } = options;
     const { writeBufferBytes = 64 * 1024, silentFlushPercent = 30, flushMsMax = 20 } = options;
-    const { counters } = this;
-    this.#settings = { clock, random, writeBufferBytes, silentFlushPercent, flushMsMax, counters };
+    const { latency = NO_LATENCY } = options;
+    this.#settings = {
+      clock,
+      random,
+      writeBufferBytes,
+      silentFlushPercent,
+      flushMsMax,
+      latency,
+      counters: this.counters,
+    };
     this.#ownLog = ownLog;
     this.#onProof = onProof;
   }

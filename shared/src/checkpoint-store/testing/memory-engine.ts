@@ -3,8 +3,10 @@
  *
  * E1. `files.tables` is the tree after some number of whole batches; the memtables hold the rest.
  * E2. A log is deleted in the same step that makes its batches part of the tables.
- * E3. Once `crash` returned, nothing settles and `files` is left alone.
+ * E3. Once `crash` returned, nothing settles and `files` is left alone: what had not been carried out has no effect.
  * E4. When a flush failed, no batch is taken any more; flush requests still resolve.
+ * E5. An operation that takes time is carried out at its beginning or at its end, and answered at its end. Reads
+ *     overtake each other and batches; batches come one by one, as `StoreEngine` wants them.
  */
 import { must } from "../../assert.ts";
 import type { Clock } from "../../clock.ts";
@@ -19,6 +21,7 @@ import type {
 import { MemoryIterator } from "./memory-iterator.ts";
 import type { OrderedTree } from "./ordered-tree.ts";
 import type { StoreEngine } from "../store-engine.ts";
+import type { StoreLatency } from "./store-latency.ts";
 
 /** Faults that took effect. */
 export interface StoreDiskCounters {
@@ -45,6 +48,8 @@ export interface MemoryEngineSettings {
   readonly writeBufferBytes: number;
   readonly silentFlushPercent: number;
   readonly flushMsMax: number;
+  /** Of every operation but flushes. */
+  readonly latency: StoreLatency;
   readonly counters: StoreDiskCounters;
 }
 
@@ -80,6 +85,10 @@ export class MemoryEngine implements StoreEngine {
   #immutable: Immutable | null = null;
   #writeError: Error | null = null;
   #flushFailed = false;
+  /** Begun and not answered. */
+  #underWay = 0;
+  /** Told when nothing is under way. */
+  #idle: (() => void) | null = null;
   #state: "open" | "closed" | "crashed" = "open";
 
   constructor(files: MemoryFiles, settings: MemoryEngineSettings) {
@@ -158,8 +167,9 @@ export class MemoryEngine implements StoreEngine {
     await this.#immutable?.flushed;
   }
 
-  close(): Promise<void> {
-    return this.#later(() => {
+  async close(): Promise<void> {
+    if (this.#underWay > 0) await new Promise<void>((resolve) => (this.#idle = resolve));
+    await this.#later(() => {
       this.#state = "closed";
     });
   }
@@ -238,18 +248,37 @@ export class MemoryEngine implements StoreEngine {
     if (this.#state !== "crashed") callback();
   }
 
-  /** Runs `act` in a later turn; never, if the process crashed before (E3). */
+  /** Carries `act` out and answers in a later turn (E5); never, if the process crashed before (E3). */
   #later<T>(act: () => T): Promise<T> {
+    const { latency } = this.#settings;
+    const durationMs = latency.nextMs();
+    const isEarly = durationMs > 0 && latency.nextIsEarly() && this.#state === "open";
+    this.#underWay++;
     return new Promise((resolve, reject) => {
-      this.clock.soon(() => {
-        try {
-          if (this.#state === "closed") throw new StoreClosedError("the store is closed");
-          resolve(act());
-        } catch (error) {
-          reject(error as Error);
-        }
-      });
+      const outcome = isEarly ? this.#outcomeOf(act, resolve, reject) : null;
+      const answer = (): void => {
+        const settle = outcome ?? this.#outcomeOf(act, resolve, reject);
+        if (--this.#underWay === 0) this.#idle?.();
+        settle();
+      };
+      if (durationMs > 0) this.clock.after(durationMs, answer);
+      else this.clock.soon(answer);
     });
+  }
+
+  /** How the operation, carried out now, is to be answered. */
+  #outcomeOf<T>(
+    act: () => T,
+    resolve: (value: T) => void,
+    reject: (error: Error) => void,
+  ): () => void {
+    try {
+      if (this.#state === "closed") throw new StoreClosedError("the store is closed");
+      const value = act();
+      return () => resolve(value);
+    } catch (error) {
+      return () => reject(error as Error);
+    }
   }
 }
 
