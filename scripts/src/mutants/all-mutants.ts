@@ -30,6 +30,12 @@ export const notPlanted: ReadonlyMap<number, string> = new Map([
   [16, "A write accepted by the parent after the split entry: tablets are not split yet."],
   [17, "A child without its copy of the retry results: tablets are not split yet."],
   [18, "A merge with a lagging right side: tablets are not merged yet."],
+  [
+    22,
+    "Steps of a deposed master are taken: does no harm here. A step names the replica, or the generation and config " +
+      "index, that it was planned for, and its grounds are committed, so a late one is the same whoever gave it. The " +
+      "rule is kept, and pinned by step-execution.test.ts and heartbeat.test.ts.",
+  ],
   [25, "A quiesced leader serves a lease read: no host lets its groups sleep yet."],
 ]);
 

@@ -30,23 +30,6 @@ export const tabletMutants: readonly Mutant[] = [
     catchers: ["exactly once", "equal state at equal index"],
   },
   {
-    name: "Steps of a deposed master are taken",
-    number: 22,
-    edits: [
-      {
-        file: `${SERVER}/step-execution.ts`,
-        original: "if (masterTerm < this.#highestTerm) return;",
-        replacement: "",
-      },
-      {
-        file: `${SERVER}/heartbeat.ts`,
-        original: "if (reply.masterTerm < this.#masterTerm) return this.#redirected(url, null);",
-        replacement: "",
-      },
-    ],
-    catchers: ["ranges tile the key space", "linked list", "liveness"],
-  },
-  {
     name: "Versions follow the leader's clock, also backwards",
     number: 23,
     edits: [
