@@ -7,9 +7,7 @@ import type { CatalogReader } from "@stele/master/catalog/catalog.ts";
 import { CATALOG_GROUP, type TabletId } from "@stele/shared/ids.ts";
 import { isJoint } from "@stele/shared/raft/group-config.ts";
 import type { GroupStatus } from "@stele/shared/replication/group.ts";
-import type { Replica } from "@stele/shared/replication/replica.ts";
-import type { StateMachine } from "@stele/shared/replication/state-machine.ts";
-import { Tablet } from "@stele/tablet-server/tablet/tablet.ts";
+import type { Tablet } from "@stele/tablet-server/tablet/tablet.ts";
 import type { SimulatedCluster } from "./simulated-cluster.ts";
 
 /** Null: it has; else the first reason why not. */
@@ -25,8 +23,12 @@ export function unrestReason(cluster: SimulatedCluster): string | null {
       return `${name}: ${open.count} operations have not ended, the first is ${open.first.name}`;
     }
   }
-  const { statuses, unrest } = groupsOf(cluster);
-  if (unrest !== null) return unrest;
+  for (const [name, tablet] of cluster.tablets()) {
+    const reason = unrestOfWrites(tablet);
+    if (reason !== null) return `${name}: tablet ${tablet.tabletId} ${reason}`;
+  }
+  const { statuses, suspect } = groupsOf(cluster);
+  if (suspect !== null) return suspect;
   const catalog = cluster.leadingCatalog()?.applied ?? null;
   if (catalog === null) return "nobody leads the catalog";
   const wanted = wantedReplicas(catalog);
@@ -57,21 +59,16 @@ function wantedReplicas(catalog: CatalogReader): Map<TabletId, number> | string 
 
 interface Groups {
   readonly statuses: ReadonlyMap<TabletId, readonly GroupStatus[]>;
-  /** Of a replica by itself. */
-  readonly unrest: string | null;
+  readonly suspect: string | null;
 }
 
 function groupsOf({ processes }: SimulatedCluster): Groups {
   const statuses = new Map<TabletId, GroupStatus[]>();
-  let unrest: string | null = null;
+  let suspect: string | null = null;
   for (const { name, host } of processes) {
     if (host === null) continue;
     for (const { tabletId, reason } of host.suspects()) {
-      unrest ??= `${name}: its replica of tablet ${tabletId} is suspect: ${reason}`;
-    }
-    for (const group of host.groups()) {
-      const reason = unrestOfWrites((group as Replica).machine);
-      if (reason !== null) unrest ??= `${name}: tablet ${group.tabletId} ${reason}`;
+      suspect ??= `${name}: its replica of tablet ${tabletId} is suspect: ${reason}`;
     }
     for (const status of host.statuses()) {
       const found = statuses.get(status.tabletId);
@@ -79,13 +76,13 @@ function groupsOf({ processes }: SimulatedCluster): Groups {
       else found.push(status);
     }
   }
-  return { statuses, unrest };
+  return { statuses, suspect };
 }
 
 /** What calls would wait for, or wait for already. */
-function unrestOfWrites(machine: StateMachine | null): string | null {
-  if (!(machine instanceof Tablet) || machine.servingTerm === null) return null;
-  const waiting = machine.writes?.waiting ?? null;
+function unrestOfWrites({ servingTerm, writes: taken }: Tablet): string | null {
+  if (servingTerm === null) return null;
+  const waiting = taken?.waiting ?? null;
   if (waiting === null) return "leads and is not ready for writes";
   const { writes, bytes, rows } = waiting;
   if (writes === 0 && bytes === 0 && rows === 0) return null;

@@ -4,6 +4,8 @@
  */
 import { startMaster } from "@stele/master/master-server.ts";
 import type { CatalogReplica } from "@stele/master/catalog-replica.ts";
+import type { Tablet } from "@stele/tablet-server/tablet/tablet.ts";
+import type { TabletSet } from "@stele/tablet-server/tablet-set.ts";
 import { startTabletServer } from "@stele/tablet-server/tablet-server.ts";
 import { drawnLatency, STORE_PACES } from "@stele/shared/checkpoint-store/testing/store-latency.ts";
 import type { MemoryNetwork } from "@stele/shared/rpc/testing/memory-network.ts";
@@ -35,6 +37,8 @@ export class SimulatedCluster implements ClusterUnderTest {
   readonly #sessions: TabletSessions;
   /** By name, of the master processes that run. */
   readonly #catalogs = new Map<string, CatalogReplica>();
+  /** By name, of the tablet server processes that run. */
+  readonly #tablets = new Map<string, TabletSet>();
   /** From then on no master makes up a cluster of its own. */
   #isFormed = false;
 
@@ -66,7 +70,9 @@ export class SimulatedCluster implements ClusterUnderTest {
       .map((plan) => new SimulatedServer(parts, { ...of(plan), start: this.#startMaster(plan) }));
     this.tabletServers = plans
       .filter(({ role }) => role === "tablet-server")
-      .map((plan) => new SimulatedServer(parts, { ...of(plan), start: beginTabletServer }));
+      .map(
+        (plan) => new SimulatedServer(parts, { ...of(plan), start: this.#startTabletServer(plan) }),
+      );
     this.frontends = plans
       .filter(({ role }) => role === "frontend")
       .map((plan) => {
@@ -99,6 +105,14 @@ export class SimulatedCluster implements ClusterUnderTest {
     return null;
   }
 
+  /** With their server's name, of the servers that run. */
+  *tablets(): Iterable<readonly [string, Tablet]> {
+    for (const { name, state } of this.tabletServers) {
+      if (state !== "running") continue;
+      for (const tablet of this.#tablets.get(name)?.tablets() ?? []) yield [name, tablet];
+    }
+  }
+
   /** A client of the nth front-end, on a machine of its own that never fails. */
   clientOf(nth: number): StoreClient {
     const frontend = this.frontends[nth % this.frontends.length] as SimulatedFrontend;
@@ -128,8 +142,12 @@ export class SimulatedCluster implements ClusterUnderTest {
       running.catch(refused);
     };
   }
-}
 
-const beginTabletServer: StartServer = async (world, config) => {
-  await startTabletServer(world, config);
-};
+  #startTabletServer({ name }: ServerPlan): StartServer {
+    return async (world, config) => {
+      this.#tablets.delete(name);
+      const { tablets } = await startTabletServer(world, config);
+      this.#tablets.set(name, tablets);
+    };
+  }
+}
