@@ -41,7 +41,6 @@ export class SimulatedFrontend implements SimulatedProcess {
   readonly diskEpoch = 0;
   readonly serverId = null;
   readonly host = null;
-  diskFault = false;
   tainted = false;
   readonly #parts: ClusterParts;
   readonly #options: FrontendOptions;

@@ -38,11 +38,6 @@ export interface SimulatedProcess {
   /** Null while it is down or recovers, and of front-ends. */
   readonly host: ReplicaHost | null;
   /**
-   * Set by whoever injects a fault of its disks: until the next start the process may end by itself, or find its
-   * disk unusable, without that being a violation.
-   */
-  diskFault: boolean;
-  /**
    * Set by whoever damages its disks so that what it acknowledged may be gone; cleared when a start has found
    * out. At most one process at a time may be so.
    */

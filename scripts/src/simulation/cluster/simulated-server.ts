@@ -1,10 +1,10 @@
 /**
  * One master or tablet server of the simulation: the real server over simulated clock, network and disks.
  *
- * V1. It ends by itself only after a fault of its disks; whatever else ends it is a violation, and so is every
- *     broken invariant.
+ * V1. It ends by itself, and fails a request for a reason that it does not know, only by a fault of its disks
+ *     (excused-error.ts); by whatever else is a violation.
  */
-import { assert, InvariantError } from "@stele/shared/assert.ts";
+import { assert } from "@stele/shared/assert.ts";
 import type { StoreLatency } from "@stele/shared/checkpoint-store/testing/store-latency.ts";
 import type { ServerConfig } from "@stele/shared/config-knobs.ts";
 import type { ServerId } from "@stele/shared/ids.ts";
@@ -24,6 +24,7 @@ import type { ProcessClock, SimulatedClock } from "@stele/shared/testing/simulat
 import { errorText } from "../error-text.ts";
 import type { Trace } from "../trace.ts";
 import type { Violations } from "../violation.ts";
+import { isExcused } from "./excused-error.ts";
 import { ProcessLife, type Incarnation } from "./process-life.ts";
 import type { ProcessWatcher } from "./process-watcher.ts";
 import { SimulatedDirectory } from "./simulated-directory.ts";
@@ -63,7 +64,6 @@ export class SimulatedServer implements SimulatedProcess {
   readonly name: string;
   readonly role: ServerRole;
   readonly url: string;
-  diskFault = false;
   readonly #parts: ClusterParts;
   readonly #options: ServerOptions;
   readonly #life: ProcessLife;
@@ -134,7 +134,6 @@ export class SimulatedServer implements SimulatedProcess {
     this.#options.start(this.#worldOf(incarnation), this.#options.config, refused).then(() => {
       if (!this.#life.isNow(incarnation)) return;
       this.#parts.trace.note(this.name, "serves");
-      this.diskFault = false;
       this.#isTainted = false;
       this.#life.started();
     }, failed);
@@ -213,7 +212,7 @@ export class SimulatedServer implements SimulatedProcess {
 
   /** V1. */
   #judge(where: string, error: unknown): void {
-    if (!(error instanceof InvariantError) && (this.diskFault || this.tainted)) return;
+    if (isExcused(error, this)) return;
     this.#parts.violations.add("process failed", `${this.name}: ${where}: ${errorText(error)}`);
   }
 }

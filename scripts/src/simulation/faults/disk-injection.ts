@@ -1,8 +1,9 @@
 /**
- * Faults of disks. Those of the disk as a device (an error, no room, a stall) may end the process, which the process
- * is told to be excused (`diskFault`). Those that destroy what was acknowledged happen only where the groups can bear
- * it (bearable-loss.ts).
+ * Faults of disks. Those of the disk as a device (an error, no room, a stall) may end the process, by an error that
+ * tells where it comes from (excused-error.ts). Those that destroy what was acknowledged happen only where the groups
+ * can bear it (bearable-loss.ts).
  */
+import { DiskError } from "@stele/shared/commit-log/testing/memory-files.ts";
 import { APPLIED_STATE, hostKeyRange, SUSPECT } from "@stele/shared/replication/host-keys.ts";
 import type { SimulatedProcess } from "../cluster/simulated-process.ts";
 import { BearableLoss } from "./bearable-loss.ts";
@@ -43,11 +44,6 @@ export class DiskInjection {
     this.#losses = new BearableLoss(processes);
   }
 
-  /** A new process finds its disk as it is. */
-  started(process: SimulatedProcess): void {
-    if (this.#full.has(process)) excuse(process);
-  }
-
   /** It runs, and does not know yet what its disk does to it. */
   isBroken(process: SimulatedProcess): boolean {
     if (process.state === "down") return false;
@@ -57,7 +53,6 @@ export class DiskInjection {
   failStep(process: SimulatedProcess, { step, nth }: ActionOf<"log-step-fails">): Effect {
     const { disks } = process;
     if (disks === null || process.state === "down") return null;
-    excuse(process);
     disks.log.failStep(step, nth);
     this.#broken.set(process, process.clock);
     return DONE;
@@ -68,7 +63,6 @@ export class DiskInjection {
     if (disks === null || this.#full.has(process)) return null;
     disks.log.limitCapacity(disks.log.usedBytes + freeBytes);
     this.#full.add(process);
-    excuse(process);
     return {
       undo: () => {
         this.#full.delete(process);
@@ -91,8 +85,7 @@ export class DiskInjection {
 
   failStore(process: SimulatedProcess): Effect {
     if (process.disks === null || process.state !== "running") return null;
-    excuse(process);
-    process.disks.store.failWrites(new Error("ENOSPC: no room for the store"));
+    process.disks.store.failWrites(new DiskError("ENOSPC", "the store"));
     this.#broken.set(process, process.clock);
     return DONE;
   }
@@ -158,14 +151,4 @@ function partOf(parts: readonly DamageablePart[], place: number): DamageablePart
 
 function sectorOf(bytes: Buffer, sector: number): Buffer {
   return bytes.subarray(sector * SECTOR_BYTES, (sector + 1) * SECTOR_BYTES);
-}
-
-/** From now until its next start it may fail. A process that starts takes itself for sound once it serves. */
-function excuse(process: SimulatedProcess): void {
-  process.diskFault = true;
-  const { clock } = process;
-  if (process.state !== "starting" || clock === null) return;
-  clock.beforeNthEvent(1, () => {
-    if (process.clock === clock) excuse(process);
-  });
 }

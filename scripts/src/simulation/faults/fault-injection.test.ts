@@ -220,18 +220,6 @@ test("bits flip in segments that are closed, and the server finds out when it st
   expect(cluster.process("ts1").tainted).toBe(false);
 });
 
-test("a server on a full disk stays excused however often it starts", async () => {
-  injection.begin([
-    fault(0, "ts1", { kind: "log-disk-full", freeBytes: 100, durationMs: 500 }),
-    fault(10, "ts1", { kind: "crash", what: "process", downMs: 0 }),
-    fault(600, "ts1", { kind: "crash", what: "process", downMs: 0 }),
-  ]);
-  await cluster.line.runFor(100);
-  expect(cluster.process("ts1")).toMatchObject({ state: "running", diskFault: true });
-  await cluster.line.runFor(600);
-  expect(cluster.process("ts1")).toMatchObject({ state: "running", diskFault: false });
-});
-
 test("healing ends whatever lasts, disarms what waits, and brings everybody up", async () => {
   for (let seed = 0; seed < 40; seed++) {
     cluster = new FabricatedCluster();

@@ -60,10 +60,7 @@ export class FaultInjection {
     this.#disks = new DiskInjection(cluster.processes);
     this.#network = new NetworkInjection(this.#context);
     this.#triggers = new FaultTriggers(this.#context);
-    this.#processes = new ProcessFaults(this.#context, random, (process) => {
-      this.#disks.started(process);
-      this.#triggers.look();
-    });
+    this.#processes = new ProcessFaults(this.#context, random, () => this.#triggers.look());
     this.#stage = new ScenarioStage({
       context: this.#context,
       network: this.#network,

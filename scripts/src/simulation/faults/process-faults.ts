@@ -26,18 +26,14 @@ interface Drift {
 export class ProcessFaults {
   readonly #context: InjectionContext;
   /** Called after each start of a process. */
-  readonly #started: (process: SimulatedProcess) => void;
+  readonly #started: () => void;
   /** F1. */
   readonly #restartMs: ReadonlyMap<SimulatedProcess, number>;
   readonly #restarts = new Map<SimulatedProcess, () => void>();
   readonly #wallJumps = new Map<SimulatedProcess, number>();
   readonly #drifts = new Map<SimulatedProcess, Drift>();
 
-  constructor(
-    context: InjectionContext,
-    random: Random,
-    started: (process: SimulatedProcess) => void,
-  ) {
+  constructor(context: InjectionContext, random: Random, started: () => void) {
     this.#context = context;
     this.#started = started;
     this.#restartMs = new Map(
@@ -102,7 +98,7 @@ export class ProcessFaults {
     if (drift !== undefined) process.clock?.setRate(drift.rate);
     const jumpedMs = this.#wallJumps.get(process) ?? 0;
     if (jumpedMs !== 0) process.clock?.jumpWall(jumpedMs * 1000);
-    this.#started(process);
+    this.#started();
   }
 
   pause(process: SimulatedProcess, { durationMs }: ActionOf<"pause">): Effect {

@@ -49,7 +49,6 @@ export class FabricatedProcess implements SimulatedProcess {
   /** What was done to it, with the time. */
   readonly life: string[] = [];
   diskEpoch = 0;
-  diskFault = false;
   tainted = false;
   state: ProcessState = "down";
   clock: ProcessClock | null = null;
@@ -92,7 +91,6 @@ export class FabricatedProcess implements SimulatedProcess {
     tick();
     clock.after(START_MS, () => {
       this.state = "running";
-      this.diskFault = false;
       this.tainted = false;
     });
   }
