@@ -10,6 +10,8 @@ export interface SimulatedEvent<Owner> {
   readonly owner: Owner;
   /** When its owner's own clock shall show, in ms, when it runs; null: as soon as possible. */
   readonly ownTimeMs: number | null;
+  /** Where it comes from, such as a connection; null: from its owner itself. */
+  readonly source: object | null;
   readonly callback: () => void;
   state: "pending" | "taken" | "cancelled";
 }
@@ -25,6 +27,7 @@ export class EventQueue<Owner> {
     owner: Owner,
     ownTimeMs: number | null,
     callback: () => void,
+    source: object | null = null,
   ): SimulatedEvent<Owner> {
     const sequence = this.#sequence++;
     const event: SimulatedEvent<Owner> = {
@@ -33,6 +36,7 @@ export class EventQueue<Owner> {
       sequence,
       owner,
       ownTimeMs,
+      source,
       callback,
       state: "pending",
     };

@@ -96,7 +96,7 @@ describe("a simulated clock", () => {
     expect(done).toBe(true);
   });
 
-  test("a stopped process never runs again, a paused one runs late and in order", async () => {
+  test("a stopped process never runs again, a paused one runs late, its timers in order", async () => {
     const clock = clockOf(5);
     const [stopped, paused] = [clock.process(), clock.process()];
     const ran: string[] = [];
@@ -112,6 +112,34 @@ describe("a simulated clock", () => {
     cancelled();
     await clock.runFor(0);
     expect(ran).toEqual(["first 10", "second 10"]);
+  });
+
+  test("who goes on finds timers or what came first, of each source in order, else in any", async () => {
+    const orders = new Set<string>();
+    for (let seed = 0; seed < 400; seed++) {
+      const line = clockOf(seed);
+      const process = line.process();
+      const [x, y] = [{}, {}];
+      const ran: string[] = [];
+      process.pause();
+      process.arrive(1, x, () => ran.push("x1"));
+      process.after(2, () => ran.push("t1"));
+      process.arrive(3, y, () => ran.push("y"));
+      process.arrive(4, x, () => ran.push("x2"));
+      process.after(5, () => ran.push("t2"));
+      await line.runFor(10);
+      process.resume();
+      await line.runFor(0);
+      orders.add(ran.join(" "));
+    }
+    expect([...orders].sort()).toEqual([
+      "t1 t2 x1 x2 y",
+      "t1 t2 x1 y x2",
+      "t1 t2 y x1 x2",
+      "x1 x2 y t1 t2",
+      "x1 y x2 t1 t2",
+      "y x1 x2 t1 t2",
+    ]);
   });
 
   test("the wall clocks of processes may differ", () => {

@@ -5,8 +5,9 @@
  *     callbacks given to `soon` of one process run in the order given.
  * E2. Between two events every promise callback that the first one led to has run. Time stands
  *     still while code runs.
- * E3. A stopped process never runs again; a paused one runs late, what was due meanwhile at once
- *     and in order, as a process does after SIGSTOP and SIGCONT.
+ * E3. A stopped process never runs again; a paused one runs late, what was due meanwhile at once, as
+ *     a process does after SIGSTOP and SIGCONT: timers before or behind what came from elsewhere, and
+ *     of that only what came from one source in its order.
  * E4. A process's own clock may run faster or slower than the time line. Its timers run when its own
  *     clock reaches their time, whatever its rate was since they were set.
  */
@@ -15,6 +16,7 @@ import type { CancelTimer, Clock } from "../clock.ts";
 import { EventQueue } from "./event-queue.ts";
 import type { SimulatedEvent } from "./event-queue.ts";
 import type { Random } from "../random.ts";
+import { resumed } from "./resumption.ts";
 import { RollingHash } from "./rolling-hash.ts";
 
 /** 2026-01-01T00:00:00Z. */
@@ -145,15 +147,17 @@ export class SimulatedClock implements Clock {
     });
   }
 
-  /** For `ProcessClock`. `ownTimeMs`: see `SimulatedEvent`. */
+  /** For `ProcessClock`. `ownTimeMs`, `source`: see `SimulatedEvent`. */
   schedule(
     process: ProcessClock,
     timeMs: number,
     order: number,
     ownTimeMs: number | null,
     callback: () => void,
+    source: object | null = null,
   ): SimulatedEvent<ProcessClock> {
-    return this.#events.add(Math.max(timeMs, this.#nowMs), order, process, ownTimeMs, callback);
+    const atMs = Math.max(timeMs, this.#nowMs);
+    return this.#events.add(atMs, order, process, ownTimeMs, callback, source);
   }
 
   /** For `ProcessClock`: what came while it was paused comes again, now. */
@@ -177,7 +181,12 @@ export class SimulatedClock implements Clock {
 
   /** For `ProcessClock`: a place among the events of one moment. */
   drawOrder(): number {
-    return this.#random.below(ORDER_BOUND);
+    return this.below(ORDER_BOUND);
+  }
+
+  /** For `ProcessClock`: a draw of what the seed orders. */
+  below(bound: number): number {
+    return this.#random.below(bound);
   }
 
   /** Runs the next event, if it is due by `endMs`; what follows from it is left to the caller. */
@@ -245,15 +254,16 @@ export class ProcessClock implements Clock {
   }
 
   after(delayMs: number, callback: () => void): CancelTimer {
-    const ownTimeMs = this.monotonicMs() + Math.max(0, delayMs);
-    const timeMs = this.lineTimeMs(ownTimeMs);
-    const order = this.#line.drawOrder();
-    const event = this.#line.schedule(this, timeMs, order, ownTimeMs, callback);
-    return () => this.#line.cancel(event);
+    return this.#in(delayMs, callback, null);
   }
 
   soon(callback: () => void): void {
     this.#line.schedule(this, this.#line.monotonicMs(), this.#nextSoon(), null, callback);
+  }
+
+  /** As `after`, but it is no timer: it comes from elsewhere, from `source` (E3). */
+  arrive(delayMs: number, source: object, callback: () => void): CancelTimer {
+    return this.#in(delayMs, callback, source);
   }
 
   /**
@@ -299,10 +309,10 @@ export class ProcessClock implements Clock {
   resume(): void {
     assert(this.#state === "paused", () => `resume of a ${this.#state} process`);
     this.#state = "running";
-    const late = this.#late;
+    const late = this.#late.filter(({ state }) => state !== "cancelled");
     this.#late = [];
-    for (const event of late) {
-      if (event.state !== "cancelled") this.#line.scheduleAgain(event, this.#nextSoon());
+    for (const event of resumed(late, (bound) => this.#line.below(bound))) {
+      this.#line.scheduleAgain(event, this.#nextSoon());
     }
   }
 
@@ -319,6 +329,14 @@ export class ProcessClock implements Clock {
     // Rounded up: a timer that came a trifle early would be set again for no time at all, for ever.
     while (this.#ownTimeMs(lineMs) < ownTimeMs) lineMs += Math.max(1, lineMs) * Number.EPSILON;
     return lineMs;
+  }
+
+  #in(delayMs: number, callback: () => void, source: object | null): CancelTimer {
+    const ownTimeMs = this.monotonicMs() + Math.max(0, delayMs);
+    const timeMs = this.lineTimeMs(ownTimeMs);
+    const order = this.#line.drawOrder();
+    const event = this.#line.schedule(this, timeMs, order, ownTimeMs, callback, source);
+    return () => this.#line.cancel(event);
   }
 
   #ownTimeMs(lineMs: number): number {

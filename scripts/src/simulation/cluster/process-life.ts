@@ -30,7 +30,9 @@ export class ProcessLife {
     this.diskClock = {
       monotonicMs: () => now().monotonicMs(),
       wallMicros: () => now().wallMicros(),
-      after: (delayMs, callback) => now().after(delayMs, callback),
+      // The end of a step of a disk is no timer: it comes from another thread.
+      after: (delayMs, callback) =>
+        this.#incarnation?.clock.arrive(delayMs, this, callback) ?? line.after(delayMs, callback),
       soon: (callback) => now().soon(callback),
     };
   }

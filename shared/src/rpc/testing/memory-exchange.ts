@@ -42,18 +42,18 @@ export class MemoryExchange implements MemoryConversation {
     const { network, url, clock } = this.#client;
     const { path, body } = this.#request;
     const server = network.hostAt(this.#request.url);
-    network.onMessage?.(url, this.#request.url, path, body.length);
+    network.onMessage?.(url, this.#request.url, path, [body]);
     const delayMs = network.delayMs(url, this.#request.url);
     this.#client.join(this);
     if (delayMs === null) {
       if (!network.draw(CONNECTING_SHARE)) return;
       clock.after(CONNECT_TIMEOUT_MS, () => this.#fail("refused", "no", "connecting timed out"));
     } else if (server === null) {
-      clock.after(delayMs, () => this.#fail("refused", "no", "connection refused"));
+      clock.arrive(delayMs, this, () => this.#fail("refused", "no", "connection refused"));
     } else {
       this.#server = server;
       server.join(this);
-      server.clock.after(delayMs, () => this.#arrive(server));
+      server.clock.arrive(delayMs, this, () => this.#arrive(server));
       if (network.drawBreakage()) this.#breakConnection();
     }
   }
@@ -73,7 +73,9 @@ export class MemoryExchange implements MemoryConversation {
       this.#serverOpen = false;
       const delayMs = network.delayMs(url, this.#client.url);
       if (delayMs === null || this.#stalled) return;
-      this.#client.clock.after(delayMs, () => this.#fail("broken", "maybe", "connection reset"));
+      this.#client.clock.arrive(delayMs, this, () =>
+        this.#fail("broken", "maybe", "connection reset"),
+      );
     }
   }
 
@@ -105,7 +107,7 @@ export class MemoryExchange implements MemoryConversation {
     if (!REPEATABLE.has(path) || !network.drawDuplication()) return;
     const delayMs = network.delayMs(this.#client.url, server.url);
     if (delayMs === null) return;
-    server.clock.after(delayMs, () => void handler(network.copy(body), NOWHERE, headers));
+    server.clock.arrive(delayMs, this, () => void handler(network.copy(body), NOWHERE, headers));
   }
 
   #reply(
@@ -119,10 +121,7 @@ export class MemoryExchange implements MemoryConversation {
     const isFirst = !this.#headSent;
     this.#headSent = true;
     if (position === "last") this.#leaveServer();
-    if (network.onMessage !== null) {
-      const length = chunks.reduce((sum, chunk) => sum + chunk.length, 0);
-      network.onMessage(this.#request.url, url, this.#request.path, length);
-    }
+    network.onMessage?.(this.#request.url, url, this.#request.path, chunks);
     const delayMs = network.replyDelayMs(this.#request.url, url);
     if (delayMs === null) this.#stalled = true;
     if (delayMs === null || this.#stalled) return;
@@ -135,12 +134,12 @@ export class MemoryExchange implements MemoryConversation {
       if (position === "last") this.#end();
     });
     if (taken !== undefined) {
-      this.#server?.clock.after(delayMs, () => {
+      this.#server?.clock.arrive(delayMs, this, () => {
         if (this.#serverOpen) taken();
       });
     }
     // Whichever timer fires first, the first piece arrives first.
-    clock.after(delayMs, () => this.#pieces.shift()?.());
+    clock.arrive(delayMs, this, () => this.#pieces.shift()?.());
     if (network.drawBreakage()) this.#breakConnection();
   }
 
@@ -167,7 +166,7 @@ export class MemoryExchange implements MemoryConversation {
     const { network, url, clock } = this.#client;
     const delayMs = network.delayMs(this.#request.url, url);
     if (delayMs !== null) {
-      clock.after(delayMs, () => this.#fail("broken", "maybe", "connection reset"));
+      clock.arrive(delayMs, this, () => this.#fail("broken", "maybe", "connection reset"));
     }
     this.#tellServer();
   }
@@ -177,7 +176,7 @@ export class MemoryExchange implements MemoryConversation {
     if (server === null) return;
     const delayMs = this.#client.network.delayMs(this.#client.url, server.url);
     if (delayMs === null) return;
-    server.clock.after(delayMs, () => {
+    server.clock.arrive(delayMs, this, () => {
       if (!this.#serverOpen) return;
       this.#leaveServer();
       this.#gone();

@@ -4,7 +4,8 @@
  * the real ones, so that every message is encoded and decoded.
  *
  * N1. Each process is a host with a url and a clock of its own; what arrives runs on the receiver's
- *     clock, so a paused process takes it late and a stopped one never.
+ *     clock, so a paused process takes it late and a stopped one never. To a process that goes on, each
+ *     exchange is a source of its own.
  * N2. Within one exchange the reply arrives in order, as in one connection; different exchanges
  *     overtake each other freely.
  * N3. A lost message takes everything behind it in its exchange along: as on a dead connection,
@@ -13,7 +14,6 @@
  * N5. A request that its client gives up while it is under way may arrive all the same, behind any later one.
  */
 import { assert } from "../../assert.ts";
-import type { Clock } from "../../clock.ts";
 import type { Random } from "../../random.ts";
 import type { AbortExchange, Exchange } from "../exchange.ts";
 import type { ExchangeEvents, ExchangeHandler, ExchangeRequest } from "../exchange.ts";
@@ -21,6 +21,7 @@ import type { FrameStreams, StreamHandler, StreamOptions } from "../frame-stream
 import { MemoryExchange } from "./memory-exchange.ts";
 import { MemoryStream } from "./memory-stream.ts";
 import type { RouteEnvironment } from "../rpc-route.ts";
+import type { ProcessClock } from "../../testing/simulated-clock.ts";
 
 /** Shares are in [0, 1] and drawn for each message on each way. */
 export interface NetworkFaults {
@@ -66,8 +67,13 @@ export interface NetworkCounters {
   duplicated: number;
 }
 
-/** `bytes`: how many. Called for what is sent, whatever becomes of it. */
-export type OnMessage = (fromUrl: string, toUrl: string, path: string, bytes: number) => void;
+/** Called for what is sent, whatever becomes of it. */
+export type OnMessage = (
+  fromUrl: string,
+  toUrl: string,
+  path: string,
+  chunks: readonly Buffer[],
+) => void;
 
 const RANDOM_STEPS = 1_000_000;
 
@@ -97,7 +103,7 @@ export class MemoryNetwork {
   }
 
   /** Starts a process's end; the url must be free. */
-  host(url: string, clock: Clock): MemoryHost {
+  host(url: string, clock: ProcessClock): MemoryHost {
     assert(!this.#hosts.has(url), () => `${url} is up already`);
     const host = new MemoryHost(this, url, clock);
     this.#hosts.set(url, host);
@@ -230,12 +236,12 @@ export interface MemoryConversation {
 export class MemoryHost implements Exchange, FrameStreams {
   readonly network: MemoryNetwork;
   readonly url: string;
-  readonly clock: Clock;
+  readonly clock: ProcessClock;
   readonly #handlers = new Map<string, ExchangeHandler>();
   readonly #streamHandlers = new Map<string, [StreamHandler, RouteEnvironment]>();
   readonly #conversations = new Set<MemoryConversation>();
 
-  constructor(network: MemoryNetwork, url: string, clock: Clock) {
+  constructor(network: MemoryNetwork, url: string, clock: ProcessClock) {
     this.network = network;
     this.url = url;
     this.clock = clock;

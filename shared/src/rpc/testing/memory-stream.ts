@@ -54,7 +54,8 @@ export class MemoryStream implements MemoryConversation {
     if (signal?.aborted === true) giveUp();
     this.#client.join(this);
     const delayMs = network.delayMs(url, this.#url);
-    if (delayMs !== null) clock.after(delayMs, () => this.#connect(watchdog, idleMs, answerMs));
+    if (delayMs !== null)
+      clock.arrive(delayMs, this, () => this.#connect(watchdog, idleMs, answerMs));
     try {
       return await this.#outcome.promise;
     } finally {
@@ -78,7 +79,7 @@ export class MemoryStream implements MemoryConversation {
     this.#pipe?.kill();
     const delayMs = network.delayMs(url, this.#client.url);
     const reset = new ChannelFailure("broken", "maybe", "connection reset");
-    if (delayMs !== null) clock.after(delayMs, () => this.#outcome.reject(reset));
+    if (delayMs !== null) clock.arrive(delayMs, this, () => this.#outcome.reject(reset));
   }
 
   breakFor(fromUrl: string, toUrl: string): void {
@@ -108,7 +109,7 @@ export class MemoryStream implements MemoryConversation {
     for await (const payload of this.#frames) {
       watchdog.touch();
       const frame = encodeFrame([payload]);
-      network.onMessage?.(this.#client.url, server.url, this.#path, frame.length);
+      network.onMessage?.(this.#client.url, server.url, this.#path, [frame]);
       await this.#pass(server, () => pipe.put(network.copy(frame)));
       if (this.#state !== "open") return;
       watchdog.touch();
@@ -126,7 +127,7 @@ export class MemoryStream implements MemoryConversation {
       this.#stop = resolve;
       const delayMs = this.#client.network.delayMs(this.#client.url, server.url);
       if (delayMs === null) return;
-      server.clock.after(delayMs, () => {
+      server.clock.arrive(delayMs, this, () => {
         void put().then(() => {
           if (this.#state !== "dead") resolve();
         });
@@ -138,10 +139,10 @@ export class MemoryStream implements MemoryConversation {
     const answer = await this.#answer(server, pipe);
     if (this.#senderGone.signal.aborted) return;
     const { network, clock, url } = this.#client;
-    network.onMessage?.(server.url, url, this.#path, answer.body.length);
+    network.onMessage?.(server.url, url, this.#path, [answer.body]);
     const delayMs = network.replyDelayMs(server.url, url);
     if (delayMs === null) return;
-    clock.after(delayMs, () => {
+    clock.arrive(delayMs, this, () => {
       if (answer.status === 200) this.#outcome.resolve(network.copy(answer.body));
       else this.#outcome.reject(failureOfReply(answer.status, answer.body, this.#path));
     });
@@ -171,7 +172,7 @@ export class MemoryStream implements MemoryConversation {
     if (server === null || pipe === null) return;
     const delayMs = this.#client.network.delayMs(this.#client.url, server.url);
     if (delayMs === null) return;
-    server.clock.after(delayMs, () => {
+    server.clock.arrive(delayMs, this, () => {
       this.#senderGone.abort();
       pipe.break();
     });

@@ -89,7 +89,9 @@ describe("what a network does to messages is counted:", () => {
     const { clock, network } = world(1);
     const [a, b] = [network.host(A, clock.process()), network.host(B, clock.process())];
     const seen: string[] = [];
-    network.onMessage = (from, to, path, bytes) => seen.push(`${from} ${to} ${path} ${bytes}`);
+    network.onMessage = (from, to, path, chunks) => {
+      seen.push(`${from} ${to} ${path} ${Buffer.concat(chunks).length}`);
+    };
     b.serve("/internal/test", (_body, sink) => {
       sink.write([Buffer.alloc(3), Buffer.alloc(4)]);
       sink.end([]);
