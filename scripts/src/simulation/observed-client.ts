@@ -1,6 +1,6 @@
 /**
- * A client whose calls and answers are in the trace, and that tells of every acknowledgement the moment it is given:
- * the moment after which nothing may be lost.
+ * A client whose calls and answers are in the trace, whose answers are told to whoever compares two runs, and that
+ * tells of every acknowledgement the moment it is given: the moment after which nothing may be lost.
  */
 import type { StoreClient, WriteAnswer } from "../workloads/store-client.ts";
 import { spelledShort } from "../workloads/large-values.ts";
@@ -11,10 +11,12 @@ export interface ObservedClientParts {
   readonly client: StoreClient;
   readonly trace: Trace;
   readonly acknowledged: () => void;
+  /** Given every answer, as JSON. */
+  readonly answered: (json: string) => void;
 }
 
 export function observedClient(parts: ObservedClientParts): StoreClient {
-  const { name, client, trace, acknowledged } = parts;
+  const { name, client, trace, acknowledged, answered } = parts;
   const tell = (answer: WriteAnswer): void => {
     if (answer?.kind === "written") acknowledged();
   };
@@ -24,11 +26,13 @@ export function observedClient(parts: ObservedClientParts): StoreClient {
     call: readonly unknown[],
     answer: Promise<T>,
   ): Promise<T> => {
-    if (!trace.isRead) return answer;
     const number = ++calls;
-    trace.note(name, `${number} ${what} ${wordsOf(call)}`);
+    if (trace.isRead)
+      trace.note(name, `${number} ${what} ${spelledShort(call.map(json).join(" "))}`);
     const result = await answer;
-    trace.note(name, `${number} ${what} gives ${wordsOf([result])}`);
+    const text = json(result);
+    if (trace.isRead) trace.note(name, `${number} ${what} gives ${spelledShort(text)}`);
+    answered(text);
     return result;
   };
   return {
@@ -49,10 +53,8 @@ export function observedClient(parts: ObservedClientParts): StoreClient {
   };
 }
 
-function wordsOf(values: readonly unknown[]): string {
-  const text = (value: unknown): string =>
-    JSON.stringify(value, (_, each: unknown) =>
-      each instanceof Map ? Object.fromEntries(each) : each,
-    );
-  return spelledShort(values.map(text).join(" "));
+function json(value: unknown): string {
+  return JSON.stringify(value, (_, each: unknown) =>
+    each instanceof Map ? Object.fromEntries(each) : each,
+  );
 }

@@ -19,7 +19,7 @@ export interface RunReport {
   readonly violation: Violation | null;
   /** "This happened", by name. */
   readonly marks: ReadonlyMap<string, number>;
-  /** Equal for two runs of the same request. */
+  /** Of every event, message and answer: equal, as the whole report, for two runs of the same request. */
   readonly traceHash: string;
   readonly simulatedMs: number;
   readonly events: number;

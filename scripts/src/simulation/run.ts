@@ -7,6 +7,7 @@
  *     this one is a violation.
  * R3. An operation of a front-end settles by its deadline, whatever the client that called it has given up.
  */
+import { crc32 } from "node:zlib";
 import { delay } from "@stele/shared/clock.ts";
 import { MemoryNetwork } from "@stele/shared/rpc/testing/memory-network.ts";
 import { nextMacrotask } from "@stele/shared/testing/macrotask.adapter.ts";
@@ -77,6 +78,8 @@ class Run {
     this.#options = drawRunOptions(streams.of("run"));
     const line = new SimulatedClock(streams.of("order"), nextMacrotask);
     this.#line = line;
+    const network = new MemoryNetwork(streams.of("network"));
+    network.onMessage = (_from, _to, _path, chunks) => line.mixIn(checksumOf(chunks));
     this.#violations = new Violations(() => line.monotonicMs());
     this.#trace = new Trace(() => line.monotonicMs(), request.trace);
     this.#invariants = new Invariants(this.#violations);
@@ -84,7 +87,7 @@ class Run {
       this.#clusterOptions,
       {
         line,
-        network: new MemoryNetwork(streams.of("network")),
+        network,
         watcher: this.#invariants,
         violations: this.#violations,
         trace: this.#trace,
@@ -106,7 +109,9 @@ class Run {
       const name = `c${nth + 1}`;
       const client = this.#cluster.clientOf(nth);
       const acknowledged = (): void => this.#injection.acknowledged();
-      return { name, client: observedClient({ name, client, trace: this.#trace, acknowledged }) };
+      const answered = (json: string): void => line.mixIn(crc32(json));
+      const parts = { name, client, trace: this.#trace, acknowledged, answered };
+      return { name, client: observedClient(parts) };
     });
     const names = (role: SimulatedProcess["role"]) =>
       this.#cluster.processes.filter((process) => process.role === role).map(({ name }) => name);
@@ -264,4 +269,8 @@ class Run {
     this.#lookForOverdue();
     this.#hostMarks.sample();
   }
+}
+
+function checksumOf(chunks: readonly Buffer[]): number {
+  return chunks.reduce((checksum, chunk) => crc32(chunk, checksum), 0);
 }

@@ -7,7 +7,7 @@ import type { SeedOutcome } from "./seed-messages.ts";
 export type SeedTrouble =
   | { readonly kind: "violation"; readonly report: RunReport }
   /** The same seed, twice, went two ways. */
-  | { readonly kind: "diverged"; readonly hashes: readonly [string, string] }
+  | { readonly kind: "diverged"; readonly difference: string }
   | Extract<SeedOutcome, { kind: "threw" | "hung" | "crashed" }>;
 
 export interface SeedFailure {
@@ -31,7 +31,7 @@ function troubleText({ seed, trouble }: SeedFailure): string {
     case "violation":
       return `seed ${seed}: ${violationText(trouble.report)}`;
     case "diverged":
-      return `seed ${seed}: not deterministic: trace hash ${trouble.hashes.join(", then ")}`;
+      return `seed ${seed}: not deterministic: ${trouble.difference}`;
     case "threw":
       return `seed ${seed}: the run broke: ${trouble.detail}`;
     case "hung":

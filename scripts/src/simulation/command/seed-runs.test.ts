@@ -86,6 +86,12 @@ test("a violation stops the range and is shrunk to the faults that it needs", as
 test("a seed that went two ways is a failure", async () => {
   const { failures } = await ran({ from: FATES.diverges, seeds: 1 });
   expect(failures).toMatchObject([{ seed: FATES.diverges, trouble: { kind: "diverged" } }]);
+  expect(failures.map(failureText)[0]).toMatch(/not deterministic: traceHash ".*", then ".*"\n/);
+});
+
+test("a seed whose report differs in anything the second time is a failure", async () => {
+  const { failures } = await ran({ from: FATES.strays, seeds: 1 });
+  expect(failures.map(failureText)[0]).toMatch(/not deterministic: operations \d+, then \d+\n/);
 });
 
 test("what hung, died or threw is put down to its seed, and the others still run", async () => {

@@ -2,10 +2,11 @@
  * Runs a range of seeds, some of them twice, and shrinks what fails.
  *
  * D1. Seeds begin in order. After a failure no other begins, unless it keeps going.
- * D2. The first seed and every hundredth after it run twice; their traces must be equal.
+ * D2. The first seed and every hundredth after it run twice; their reports must be equal.
  */
 import { shrinkFaults } from "../faults/shrink.ts";
 import type { RunReport, RunSeed } from "../run-report.ts";
+import { reportDifference } from "./report-difference.ts";
 import { RunFigures } from "./run-figures.ts";
 import type { SeedFailure, SeedTrouble, ShrunkFailure } from "./seed-failure.ts";
 import type { SeedJob, SeedOutcome } from "./seed-messages.ts";
@@ -91,8 +92,8 @@ export class SeedRuns {
     const again = await this.#parts.run(job);
     if (again.kind !== "ran") return again;
     this.#figures.ranTwice++;
-    const hashes = [report.traceHash, again.report.traceHash] as const;
-    return hashes[0] === hashes[1] ? null : { kind: "diverged", hashes };
+    const difference = reportDifference(report, again.report);
+    return difference === null ? null : { kind: "diverged", difference };
   }
 
   async #shrunk(trouble: SeedTrouble): Promise<ShrunkFailure | null> {

@@ -11,6 +11,8 @@ export const FATES = {
   throws: 16,
   /** Its trace differs each time. */
   diverges: 17,
+  /** Its trace is the same each time, and what came of it is not. */
+  strays: 1_018,
 } as const;
 
 const FAULTS: readonly Fault[] = Array.from({ length: 8 }, (_, at) => ({
@@ -50,7 +52,7 @@ export const runSeed: RunSeed = async ({ seed, faults, trace }) => {
     traceHash: seed === FATES.diverges ? `${process.pid} ${runs}` : `hash of ${seed}`,
     simulatedMs: 36_000,
     events: 1000,
-    operations: 10,
+    operations: seed === FATES.strays ? runs : 10,
   };
   return report;
 };
