@@ -1,8 +1,11 @@
 import { describe, expect, test } from "vitest";
 import { MemoryOperations } from "@stele/frontend/rest/testing/memory-operations.ts";
+import type { RowOperations } from "@stele/frontend/operations.ts";
+import { must } from "@stele/shared/assert.ts";
 import type { Clock } from "@stele/shared/clock.ts";
 import { DatabaseError } from "@stele/shared/errors.ts";
 import type { DatabaseErrorBody } from "@stele/shared/errors.ts";
+import type { Version } from "@stele/shared/ids.ts";
 import { SeededRandom } from "@stele/shared/random.ts";
 import { nextMacrotask } from "@stele/shared/testing/macrotask.adapter.ts";
 import { SimulatedClock } from "@stele/shared/testing/simulated-clock.ts";
@@ -151,6 +154,20 @@ describe("a client of a front-end's operations", () => {
     memory.before = () => Promise.reject(fault);
     expect(await client.write("t", PUT, { ...CALL, request: null })).toBeNull();
     expect(state.unexpected).toEqual([fault]);
+  });
+
+  test("tells that a server failed, of a call and of one write of many", async () => {
+    const body = { code: "INTERNAL", detail: "the call failed", applied: "unknown" } as const;
+    const { client, memory, state } = await opened();
+    memory.before = () => Promise.reject(new DatabaseError(body));
+    expect(await client.write("t", PUT, { ...CALL, request: null })).toBeNull();
+    expect(state.unexpected).toEqual([new DatabaseError(body)]);
+    const access = must(state.access, "a front-end");
+    const writeMany: RowOperations["writeMany"] = () =>
+      Promise.resolve({ outcomes: [{ kind: "failed", error: body }], session: 0 as Version });
+    state.access = { ...access, rows: { ...access.rows, writeMany } };
+    expect(await client.writeMany("t", [PUT], CALL)).toEqual([null]);
+    expect(state.unexpected).toHaveLength(2);
   });
 
   test("asks for three replicas, however few servers are alive", async () => {

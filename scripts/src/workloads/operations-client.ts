@@ -5,7 +5,8 @@
  * O2. A front-end that goes away leaves its calls without an answer; one that is away refuses them, after a
  *     while, so that nobody who tries again at once does so forever at one instant.
  * O3. A scan goes on chunk by chunk, and gives what it has when the next chunk fails or is late.
- * O4. What is no `DatabaseError` is a fault of the program: it is told, and is an unknown outcome.
+ * O4. What is no `DatabaseError` is a fault of the program: it is told, and is an unknown outcome. So is one that says
+ *     INTERNAL, of a call or of one write of many: a server met what it does not know.
  */
 import type { CallLimits, RowOperations, TableOperations } from "@stele/frontend/operations.ts";
 import type { Clock } from "@stele/shared/clock.ts";
@@ -113,9 +114,11 @@ export class OperationsClient implements StoreClient {
     );
     if (ended.kind === "nothing") return operations.map(() => null);
     if (ended.kind === "error") return operations.map(() => certainFailureOf(ended.body));
-    return ended.result.outcomes.map((outcome) =>
-      outcome.kind === "failed" ? certainFailureOf(outcome.error) : writeOutcomeOf(outcome),
-    );
+    return ended.result.outcomes.map((outcome) => {
+      if (outcome.kind === "done") return writeOutcomeOf(outcome);
+      this.#lookForFault(new DatabaseError(outcome.error));
+      return certainFailureOf(outcome.error);
+    });
   }
 
   async scan(
@@ -196,9 +199,16 @@ export class OperationsClient implements StoreClient {
   }
 
   #failure(error: unknown): Ended<never> {
-    if (error instanceof DatabaseError) return { kind: "error", body: error.body };
-    this.#parts.unexpected(error);
-    return { kind: "nothing" };
+    this.#lookForFault(error);
+    return error instanceof DatabaseError
+      ? { kind: "error", body: error.body }
+      : { kind: "nothing" };
+  }
+
+  /** O4. */
+  #lookForFault(error: unknown): void {
+    const isExpected = error instanceof DatabaseError && error.body.code !== "INTERNAL";
+    if (!isExpected) this.#parts.unexpected(error);
   }
 }
 

@@ -42,7 +42,10 @@ const REFUSALS: ReadonlySet<string> = new Set([
   "IDEMPOTENCY_MISMATCH",
 ]);
 
-/** What a table that exists, and clients that ask for nothing wrong, must never bring about. */
+/**
+ * What a table that exists, and clients that ask for nothing wrong, must never bring about. A write that may have taken
+ * effect is in the history without its code: of those the clients themselves tell (`StoreClient`, K3).
+ */
 const WRONG_CODES: ReadonlyMap<string, WorkloadProblem["checker"]> = new Map([
   ["TABLE_NOT_FOUND", "table contents"],
   ["FAMILY_NOT_FOUND", "table contents"],
@@ -50,6 +53,7 @@ const WRONG_CODES: ReadonlyMap<string, WorkloadProblem["checker"]> = new Map([
   ["INVALID_KEY", "table contents"],
   ["INVALID_CONDITION", "table contents"],
   ["IDEMPOTENCY_MISMATCH", "exactly once"],
+  ["INTERNAL", "process failed"],
 ]);
 
 export class RecordedTable {

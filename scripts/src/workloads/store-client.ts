@@ -5,6 +5,8 @@
  * K1. Every call settles, after `patienceMs` at the latest, and never rejects.
  * K2. Null is an unknown outcome: the operation may have taken effect, may yet, or never will. It is given whenever
  *     the answer does not say for certain that nothing was done.
+ * K3. An answer that only a fault of the program gives (status 500, INTERNAL, a body that makes no sense) is told to
+ *     whoever made the client, whatever the outcome is recorded as.
  */
 import type { ErrorCode } from "@stele/shared/errors.ts";
 import type {

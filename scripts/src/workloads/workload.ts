@@ -48,6 +48,7 @@ export interface WorkloadProblem {
     | "exactly once"
     | "table contents"
     | "liveness"
+    | "process failed"
   >;
   readonly detail: string;
 }

@@ -70,6 +70,7 @@ describe("a planted fault is found by its checker:", () => {
     ["batch order swapped", only("batches"), ["linearizability"]],
     ["key executed twice", only("counters"), ["exactly once", "linearizability"]],
     ["key executed twice", only("appends"), ["linearizability"]],
+    ["server failed", only("registers"), ["process failed"]],
   ];
   for (const [fault, plan, checkers] of cases) {
     const workload = Object.entries(plan.weights).find(([, weight]) => weight > 0)?.[0];

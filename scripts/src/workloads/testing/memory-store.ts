@@ -24,7 +24,8 @@ export type PlantedFault =
   | "rows revived after a drop"
   | "batch order swapped"
   | "key executed twice"
-  | "dropped table served";
+  | "dropped table served"
+  | "server failed";
 
 export interface MemoryStoreParts {
   readonly clock: Clock;
@@ -42,6 +43,7 @@ const CHUNK_ROWS = 3;
 const FAULT_EVERY = 6;
 
 const THROTTLED: FailedOutcome = { kind: "failed", code: "THROTTLED", version: null };
+const FAILED: FailedOutcome = { kind: "failed", code: "INTERNAL", version: null };
 const NO_TABLE: FailedOutcome = { kind: "failed", code: "TABLE_NOT_FOUND", version: null };
 
 export class MemoryStore implements StoreClient {
@@ -64,6 +66,7 @@ export class MemoryStore implements StoreClient {
     return this.#call(call, THROTTLED, () => {
       const rows = this.#served(table);
       if (rows === undefined) return NO_TABLE;
+      if (this.#strikes("server failed")) return FAILED;
       return rows.get(key, columns, this.#strikes("stale read") ? "before" : "now");
     });
   }
