@@ -10,6 +10,8 @@ export interface RunOptions {
   readonly patienceMs: number;
   /** Faults may begin within it. */
   readonly faultMs: number;
+  /** A probe (probes.ts) waits up to so long for the next; 0: there are none. */
+  readonly probeMs: number;
 }
 
 export function drawRunOptions(random: Random): RunOptions {
@@ -19,5 +21,6 @@ export function drawRunOptions(random: Random): RunOptions {
     thinkMs: draws.of([150, 300, 600]),
     patienceMs: draws.of([1_000, 3_000, 8_000]),
     faultMs: draws.of([5_000, 10_000, 15_000]),
+    probeMs: draws.of([0, 400, 800]),
   };
 }

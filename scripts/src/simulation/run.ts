@@ -28,6 +28,7 @@ import { drawFaults } from "./faults/fault-plan.ts";
 import type { Fault } from "./faults/fault.ts";
 import { Invariants } from "./invariants/invariants.ts";
 import { HostMarks } from "./marks/host-marks.ts";
+import { PROBE_KINDS, probe } from "./probes.ts";
 import { drawRunOptions, type RunOptions } from "./run-options.ts";
 import type { RunReport, RunRequest, RunSeed } from "./run-report.ts";
 import { Trace } from "./trace.ts";
@@ -155,7 +156,10 @@ class Run {
     await this.#within("setting up", FINISH_WITHIN_MS, this.#workloads.setUp(this.#callers));
     if (!this.#isClean) return;
     this.#injection.begin(this.#faults);
-    const working = Promise.all(this.#callers.map((caller, nth) => this.#work(caller, nth)));
+    const working = Promise.all([
+      ...this.#callers.map((caller, nth) => this.#work(caller, nth)),
+      ...this.#probes(),
+    ]);
     await this.#pass(this.#options.faultMs);
     this.#isOver = true;
     this.#injection.heal();
@@ -188,6 +192,24 @@ class Run {
       this.#operations++;
       await this.#workloads.step(caller);
     }
+  }
+
+  /** Through every front-end, of every tablet. */
+  #probes(): Promise<void>[] {
+    const { probeMs: pauseMs } = this.#options;
+    if (pauseMs === 0) return [];
+    const { frontends, line } = this.#cluster;
+    return frontends.flatMap(({ name }, nth) => {
+      const client = this.#cluster.clientOf(nth);
+      return this.#workloads.firstRows.flatMap((row, place) =>
+        PROBE_KINDS.map((kind) => {
+          const random = this.#streams.of(`${kind} probe ${place} of ${name}`);
+          const isOver = (): boolean => this.#isOver;
+          const answered = (): void => this.#marks.add(`${kind} probe answered`);
+          return probe({ clock: line, random, client, row, kind, pauseMs, isOver, answered });
+        }),
+      );
+    });
   }
 
   /** R2. */

@@ -40,6 +40,8 @@ export interface WorkloadsParts {
 }
 
 const SET_UP_WITHIN_MS = 60_000;
+/** A key may not be empty. */
+const LOWEST_KEY = "\x00";
 
 export class Workloads {
   readonly plan: WorkloadPlan;
@@ -119,6 +121,13 @@ export class Workloads {
   get options(): Readonly<Record<string, number>> {
     const { weights, ...sizes } = this.plan;
     return { ...sizes, ...weights };
+  }
+
+  /** A row of every first tablet of every table: where each begins. */
+  get firstRows(): readonly { readonly table: string; readonly key: string }[] {
+    return this.#tables.flatMap(({ name, splitKeys }) => {
+      return [LOWEST_KEY, ...splitKeys].map((key) => ({ table: name, key }));
+    });
   }
 
   /** By table; to be kept beside a failure. */

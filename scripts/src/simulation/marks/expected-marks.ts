@@ -6,6 +6,7 @@
 import { CRASH_STEPS } from "../faults/fault.ts";
 import { FAULT_MARK } from "../faults/fault-injection.ts";
 import { PLANNED_KINDS } from "../faults/fault-plan.ts";
+import { PROBE_KINDS } from "../probes.ts";
 import { HOST_MARK_NAMES } from "./host-marks.ts";
 
 /** faults/: every kind of fault took effect, and these met each other. */
@@ -66,8 +67,12 @@ const WORKLOAD_MARKS: readonly string[] = [
   "dropped table refused a call",
 ];
 
+/** probes.ts */
+const PROBE_MARKS: readonly string[] = PROBE_KINDS.map((kind) => `${kind} probe answered`);
+
 export const EXPECTED_MARKS: readonly string[] = [
   ...FAULT_MARKS,
   ...HOST_MARK_NAMES,
   ...WORKLOAD_MARKS,
+  ...PROBE_MARKS,
 ];
