@@ -158,16 +158,17 @@ test("a server that refuses its arguments ends the start", async () => {
 });
 
 test("a formed cluster starts without a server that refuses, but not without a whole role", async () => {
-  const first = launch({ tabletServers: 2 });
+  const tabletServers = 2;
+  const first = launch({ tabletServers });
   await ready(first);
   await first.stop();
   script("ts1", { exit: 2, say: "lost its identity" });
-  const second = launch({ port: undefined });
+  const second = launch({ tabletServers, port: undefined });
   await until(() => second.told.some((line) => line.startsWith("ts1 keeps ending")), "report");
   expect(isAlive(serverNamed("ts2").pid)).toBe(true);
   await second.stop();
   script("ts2", { exit: 2, say: "so did this" });
-  await expect(launch({ port: undefined }).run).rejects.toThrow("refused to start");
+  await expect(launch({ tabletServers, port: undefined }).run).rejects.toThrow("refused to start");
 });
 
 test("a server that does not end is killed", async () => {
