@@ -5,6 +5,8 @@ import { Marks } from "@stele/shared/testing/marks.ts";
 import type { RunReport } from "../run-report.ts";
 
 const HOUR_MS = 3_600_000;
+/** So many runs must have met every mark. */
+export const SEEDS_FOR_MARKS = 2_000;
 
 export interface FiguresView {
   readonly seeds: number;
@@ -47,6 +49,11 @@ export class RunFigures {
 
   marksAtZero(): string[] {
     return EXPECTED_MARKS.filter((mark) => this.marks.of(mark) === 0);
+  }
+
+  /** Marks at zero that so many runs must have met; fewer runs may have missed any. */
+  missingMarks(): string[] {
+    return this.seeds < SEEDS_FOR_MARKS ? [] : this.marksAtZero();
   }
 
   view(): FiguresView {

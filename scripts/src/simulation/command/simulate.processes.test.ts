@@ -2,6 +2,7 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { SEEDS_FOR_MARKS } from "./run-figures.ts";
 import { runSeeds } from "./run-seeds.adapter.ts";
 import { simulate } from "./simulate.adapter.ts";
 import { FATES } from "./testing/fabricated-run.ts";
@@ -68,6 +69,16 @@ test("a failure ends the command with 1, the faults that it needs and how to rep
   expect(replayed.exitCode).toBe(1);
   expect(replayed.out).toContain("runs seed 13 with 1 faults");
   expect(replayed.out).toContain("seed 13: liveness, at 1235 ms: a write hangs");
+});
+
+test("marks that no run met end the command with 1, once there are many runs", async () => {
+  const few = await command("--seeds", String(SEEDS_FOR_MARKS - 1), "--from", "2000");
+  expect(few.exitCode).toBe(0);
+  expect(few.out).toMatch(/^marks at zero: .*write refused/m);
+  const many = await command("--seeds", String(SEEDS_FOR_MARKS), "--from", "2000");
+  expect(many.exitCode).toBe(1);
+  expect(many.out).toMatch(/^failed: 2000 seeds, .*never met: .*write refused/m);
+  expect(many.out).not.toMatch(/never met: .*write acknowledged/);
 });
 
 test("a replay writes its trace to a file", async () => {

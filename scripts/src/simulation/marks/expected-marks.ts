@@ -3,6 +3,7 @@
  * mark at zero means that a fault never takes effect, that an option is never drawn, or that a name was changed in one
  * place only.
  */
+import { WORKLOAD_MARKS } from "../../workloads/workload.ts";
 import { CRASH_STEPS } from "../faults/fault.ts";
 import { FAULT_MARK } from "../faults/fault-injection.ts";
 import { PLANNED_KINDS } from "../faults/fault-plan.ts";
@@ -34,37 +35,6 @@ const FAULT_MARKS: readonly string[] = [
   "ring partition",
   "catalog leader cut off",
   "tablet leader cut off",
-];
-
-/** workloads/ */
-const WORKLOAD_MARKS: readonly string[] = [
-  "write acknowledged",
-  "write refused",
-  "write failed for certain",
-  "write unknown",
-  "read answered",
-  "read unanswered",
-  "scan finished",
-  "scan cut short",
-  "scan in reverse",
-  "scan crossed a tablet bound",
-  "compare-and-set won",
-  "compare-and-set lost",
-  "key replayed",
-  "request hedged",
-  "retried under the same key",
-  "unknown write resolved by a retry",
-  "row retired after unknowns",
-  "batch wrote a row twice",
-  "batch crossed a tablet bound",
-  "batch partly unknown",
-  "list node acknowledged",
-  "table created",
-  "table created by a retry",
-  "table created under an old name",
-  "table dropped",
-  "table dropped by a retry",
-  "dropped table refused a call",
 ];
 
 /** probes.ts */
