@@ -218,16 +218,4 @@ export const raftMutants: readonly Mutant[] = [
     ],
     catchers: ["one lease holder", "linearizability"],
   },
-  {
-    name: "A change of members is taken though the config has changed since it was asked for",
-    number: null,
-    edits: [
-      {
-        file: `${RAFT}/membership.ts`,
-        original: `if (index !== expectedConfigIndex) return "config-index-mismatch";`,
-        replacement: "void expectedConfigIndex;",
-      },
-    ],
-    catchers: ["liveness", "acknowledged means durable", "process failed"],
-  },
 ];

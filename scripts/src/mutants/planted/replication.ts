@@ -162,18 +162,6 @@ export const replicationMutants: readonly Mutant[] = [
     catchers: ["log freed below the checkpoint", "recovery", "acknowledged means durable"],
   },
   {
-    name: "Segments are freed though a replica's creation in them is not in the store yet",
-    number: 19,
-    edits: [
-      {
-        file: `${HOST}/host-loop.ts`,
-        original: "settled = Math.min(settled, lsn - 1);",
-        replacement: "void lsn;",
-      },
-    ],
-    catchers: ["log freed below the checkpoint", "recovery", "acknowledged means durable"],
-  },
-  {
     name: "A replica with a hole in its log comes back as if it were whole",
     number: null,
     edits: [
