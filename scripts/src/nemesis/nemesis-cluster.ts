@@ -126,6 +126,10 @@ export class NemesisCluster implements Victims, AsyncDisposable {
     this.#mayBeDead.add(id);
   }
 
+  expectLife(id: string): void {
+    this.#mayBeDead.delete(id);
+  }
+
   leadingMaster(): Promise<string | null> {
     return this.health.leadingMaster();
   }

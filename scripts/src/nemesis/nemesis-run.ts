@@ -129,7 +129,7 @@ class NemesisRun {
   async #use(cluster: NemesisCluster): Promise<void> {
     const urls = cluster.frontendUrls;
     const clients = Array.from({ length: this.#request.clients }, (_, at) => {
-      return new RestStoreClient(urls, at);
+      return new RestStoreClient(urls, at, (fault) => this.#noteFault(fault));
     });
     const callers = clients.map((client, at): Caller => ({ client, name: `c${at + 1}` }));
     try {
@@ -218,6 +218,12 @@ class NemesisRun {
       this.#problems.push(error.problem);
       this.#log.note(`found wrong: ${error.message}`);
     }
+  }
+
+  #noteFault(detail: string): void {
+    this.#problems.push({ checker: "process failed", detail });
+    this.#log.note(`found wrong: ${detail}`);
+    this.#over.abort();
   }
 
   #tellProgress(): void {

@@ -44,6 +44,8 @@ export interface Victims {
   dataDirOf(id: string): string;
   /** From here on its death is no news, until it is relaunched. */
   expectDeath(id: string): void;
+  /** REQUIRES: it runs. From here on its death is news again. */
+  expectLife(id: string): void;
   /** Null: nobody tells. */
   leadingMaster(): Promise<string | null>;
 }

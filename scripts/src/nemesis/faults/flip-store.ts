@@ -3,6 +3,7 @@
  *
  * T1. Every row is read once while the damage is there. What only a compaction would meet may stay unseen, and
  *     would meet the next damage, elsewhere: so in the end the server gets an empty disk, as from an operator.
+ *     Whether the other replicas are whole, and equal, must show before that.
  * T2. LevelDB aborts where keys rot, at every start (docs/FAILURES.md): then the empty disk comes earlier.
  */
 import { readdirSync, statSync } from "node:fs";
@@ -66,9 +67,11 @@ async function liveWithIt({ victims, note, sleep, untilVerified }: Scene, victim
   }
   if (!victims.isRunning(victim)) return;
   const verified = untilVerified();
-  // Compactions go on meanwhile, and may end it.
   const death = (async () => {
     while (victims.isRunning(victim)) await sleep(200);
   })();
-  await Promise.race([verified.catch(() => {}), death]);
+  // Compactions go on meanwhile, and may end it. Then nothing can be whole before it has an empty disk, and what is
+  // found wrong after that is no news.
+  verified.catch(() => {});
+  await Promise.race([verified, death]);
 }

@@ -33,10 +33,13 @@ export const fullDisk: Nemesis = {
         victims.expectDeath(victim);
         await limitFiles(victims.pidOf(victim), String(limitBytes));
       },
-      heal: async ({ victims }) => {
+      heal: async ({ victims, sleep }) => {
         if (victims.isRunning(victim)) await limitFiles(victims.pidOf(victim), "unlimited");
-        // What ended meanwhile is started again; what lives has met a full disk that was not its last.
-        await victims.relaunch(victim);
+        // A write that failed before may be about to end it.
+        for (let waited = 0; waited < 10 && victims.isRunning(victim); waited++) await sleep(100);
+        // What ended is started again; what lives goes on with what it has in memory.
+        if (victims.isRunning(victim)) victims.expectLife(victim);
+        else await victims.relaunch(victim);
       },
     };
   },

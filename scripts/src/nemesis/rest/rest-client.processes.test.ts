@@ -1,4 +1,5 @@
 /** The store client over REST, against a real front-end: every operation of histories, and what is not certain. */
+import { createServer as createHttpServer } from "node:http";
 import { createServer } from "node:net";
 import type { AddressInfo, Server } from "node:net";
 import { once } from "node:events";
@@ -15,10 +16,12 @@ const ODD_KEY = "\xff\x00/..?%+ \xc3";
 
 let cluster: TestCluster;
 let client: RestStoreClient;
+const faults: string[] = [];
+const unexpected = (fault: string): void => void faults.push(fault);
 
 beforeAll(async () => {
   cluster = await TestCluster.start({ tabletServers: 3 });
-  client = new RestStoreClient([cluster.url], 0);
+  client = new RestStoreClient([cluster.url], 0, unexpected);
   const options = { ...CALL, splitKeys: ["m", ODD_KEY], request: "create" };
   expect(await client.createTable(TABLE, options)).toEqual({ kind: "done" });
 });
@@ -186,7 +189,7 @@ test("a write that nobody answers is unknown, and one that found nobody failed",
   await once(deaf.listen(0, "127.0.0.1"), "listening");
   const { port } = deaf.address() as AddressInfo;
   const url = `http://127.0.0.1:${port}`;
-  await using other = new RestStoreClient([url, cluster.url], 0);
+  await using other = new RestStoreClient([url, cluster.url], 0, unexpected);
   const call = { patienceMs: 200, request: null };
   const change = write("k", [set("d:a", '"1"')]);
   expect(await other.write(TABLE, change, call)).toBeNull();
@@ -195,7 +198,34 @@ test("a write that nobody answers is unknown, and one that found nobody failed",
     kind: "written",
   });
   await new Promise((resolve) => deaf.close(resolve));
-  await using alone = new RestStoreClient([url], 0);
+  await using alone = new RestStoreClient([url], 0, unexpected);
   const refused = await alone.write(TABLE, change, call);
   expect(refused).toEqual({ kind: "failed", code: "UNAVAILABLE", version: null });
+  expect(faults).toEqual([]);
+});
+
+test("an answer that only a fault of the program gives is told", async () => {
+  const internal = { status: 500, code: "INTERNAL", detail: "it threw", applied: "unknown" };
+  const bodies = [JSON.stringify(internal), JSON.stringify({ results: [internal] }), "{"];
+  const faulty = createHttpServer((request, response) => {
+    request.resume().on("end", () => {
+      const isBatch = request.url?.includes(":batch") === true;
+      response.writeHead(isBatch ? 200 : 500).end(bodies.shift());
+    });
+  });
+  await once(faulty.listen(0, "127.0.0.1"), "listening");
+  const { port } = faulty.address() as AddressInfo;
+  const told: string[] = [];
+  const other = new RestStoreClient([`http://127.0.0.1:${port}`], 0, (fault) => told.push(fault));
+  const change = write("k", [set("d:a", '"1"')]);
+  expect(await other.write(TABLE, change, { ...CALL, request: null })).toBeNull();
+  expect(await other.writeMany(TABLE, [change], CALL)).toEqual([null]);
+  expect(await other.write(TABLE, change, { ...CALL, request: null })).toBeNull();
+  expect(told).toEqual([
+    expect.stringContaining("it threw"),
+    expect.stringContaining("operation 0 of a batch"),
+    expect.stringContaining("no JSON"),
+  ]);
+  await other[Symbol.asyncDispose]();
+  await new Promise((resolve) => faulty.close(resolve));
 });

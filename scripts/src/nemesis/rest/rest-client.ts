@@ -4,6 +4,8 @@
  * R1. One attempt a call: nothing is sent twice here. A retry is the caller's, under its own Idempotency-Key.
  * R2. A connection that could not be made sent nothing: the call failed. What broke later is unknown.
  * R3. It stays with one front-end until that does not answer, and then turns to the next.
+ * R4. An answer that only a fault of the program gives is told, whatever the outcome is (`StoreClient`, K3): INTERNAL,
+ *     of a call or of one operation of a batch, and a body that is not JSON.
  */
 import { Pool } from "undici";
 import type {
@@ -39,13 +41,18 @@ const NOT_SENT: FailedOutcome = { kind: "failed", code: "UNAVAILABLE", version: 
 
 export class RestStoreClient implements StoreClient, AsyncDisposable {
   readonly #pools: readonly Pool[];
+  readonly #unexpected: (fault: string) => void;
   #turn: number;
 
-  /** @param first which of the front-ends it begins with */
-  constructor(urls: readonly string[], first: number) {
+  /**
+   * @param first which of the front-ends it begins with
+   * @param unexpected R4
+   */
+  constructor(urls: readonly string[], first: number, unexpected: (fault: string) => void) {
     this.#pools = urls.map(
       (url) => new Pool(url, { connections: 16, pipelining: 1, connect: { timeout: 1000 } }),
     );
+    this.#unexpected = unexpected;
     this.#turn = first;
   }
 
@@ -90,6 +97,7 @@ export class RestStoreClient implements StoreClient, AsyncDisposable {
     }
     return operations.map((_, at) => {
       const body = results[at];
+      this.#lookForFault(`operation ${at} of a batch of ${table}`, body);
       const { status } = body as { readonly status: number };
       return writeOutcome({ status, body });
     });
@@ -184,8 +192,8 @@ export class RestStoreClient implements StoreClient, AsyncDisposable {
         headersTimeout: 0,
         bodyTimeout: 0,
       });
-      const text = await body.text();
-      const answer = { status: statusCode, body: text === "" ? null : JSON.parse(text) };
+      const answer = { status: statusCode, body: this.#parsed(call, await body.text()) };
+      this.#lookForFault(`${call.method} ${call.path}`, answer.body);
       return { kind: "answered", answer };
     } catch (error) {
       const { code } = error as { readonly code?: unknown };
@@ -193,6 +201,24 @@ export class RestStoreClient implements StoreClient, AsyncDisposable {
     } finally {
       clearTimeout(timer);
     }
+  }
+
+  /** Throws what is no JSON: then the outcome is unknown. */
+  #parsed({ method, path }: RestCall, text: string): unknown {
+    if (text === "") return null;
+    try {
+      return JSON.parse(text);
+    } catch (error) {
+      this.#unexpected(
+        `${method} ${path} was answered with what is no JSON: ${text.slice(0, 200)}`,
+      );
+      throw error;
+    }
+  }
+
+  /** R4. */
+  #lookForFault(what: string, body: unknown): void {
+    if (codeOf(body) === "INTERNAL") this.#unexpected(`${what}: ${JSON.stringify(body)}`);
   }
 }
 
