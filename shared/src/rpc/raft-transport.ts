@@ -42,7 +42,7 @@ export function laneTimeouts({ electionMinTicks, tickMs }: Timing): Record<RaftL
   return { vital: 0.75 * electionMs, append: 3.75 * electionMs };
 }
 
-const RAFT_TRANSPORT_LIMITS: RaftTransportLimits = {
+export const RAFT_TRANSPORT_LIMITS: RaftTransportLimits = {
   queuedMessages: 65_536,
   queuedBytes: 32 * 1024 * 1024,
   requestBytes: 4 * 1024 * 1024,
@@ -113,6 +113,13 @@ export class QueuedRaftTransport implements RaftTransport {
     }
     this.#dropOldest(target);
     this.#planSend(target);
+  }
+
+  /** Every queue, one a server and lane. */
+  *queues(): Iterable<{ readonly messages: number; readonly bytes: number }> {
+    for (const { queue, queuedBytes } of this.#lanes.values()) {
+      yield { messages: queue.length, bytes: queuedBytes };
+    }
   }
 
   close(): void {

@@ -26,8 +26,8 @@ export const RETRY_TTL_MS = 5 * 60 * 1000;
  * writes has about its writes in flight in here, and up to one sequence's span of numbers (10 000) for every write of
  * it that hangs; one that fell silent leaves what was in flight.
  */
-const OUTCOMES_MAX = 100_000;
-const OUTCOME_BYTES_MAX = 32 * 1024 * 1024;
+export const OUTCOMES_MAX = 100_000;
+export const OUTCOME_BYTES_MAX = 32 * 1024 * 1024;
 const OUTCOME_BASE_BYTES = 100;
 
 export type RetryLookup =

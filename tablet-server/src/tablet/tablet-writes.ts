@@ -38,8 +38,8 @@ import { TurnBudget } from "./turn-budget.ts";
 import type { PendingWrite, Redirect, WriteCallProgress } from "./write-call.ts";
 import { WritesUnderWay } from "./writes-under-way.ts";
 
-const MAX_WAITING_WRITES = 20_000;
-const MAX_WAITING_BYTES = 32 * 1024 * 1024;
+export const MAX_WAITING_WRITES = 20_000;
+export const MAX_WAITING_BYTES = 32 * 1024 * 1024;
 const THROTTLED_RETRY_MS = 100;
 /** A full retry table is asked to forget so often. */
 const FORGET_RETRIES_MS = 1000;

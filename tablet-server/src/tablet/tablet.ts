@@ -94,6 +94,11 @@ export class Tablet implements StateMachine {
     return this.#writes;
   }
 
+  /** What the results of recent writes take in memory; null: they are not loaded. */
+  get retries(): Pick<RetryTable, "size" | "bytes"> | null {
+    return this.#retries;
+  }
+
   /** The term in which this replica serves, or null. */
   get servingTerm(): Term | null {
     return this.#term;

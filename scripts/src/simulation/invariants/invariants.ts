@@ -23,6 +23,9 @@ import type {
 } from "@stele/shared/replication/state-machine.ts";
 import type { SimulatedProcess } from "../cluster/simulated-process.ts";
 import type { Violations } from "../violation.ts";
+import { QueuedRaftTransport } from "@stele/shared/rpc/raft-transport.ts";
+import type { RaftTransport } from "@stele/shared/rpc/channel-contract.ts";
+import { TabletSet } from "@stele/tablet-server/tablet-set.ts";
 import { CatalogTiling } from "./catalog-tiling.ts";
 import { LeaseHolders } from "./lease-holders.ts";
 import { OwnRanges } from "./own-ranges.ts";
@@ -45,6 +48,7 @@ interface WatchedHost extends SurveyedStore {
   readonly clock: Clock;
   readonly leaseMs: number;
   readonly queues: QueueLimits;
+  readonly transport: RaftTransport;
   readonly leading: Set<Replica>;
   /** Null until it has recovered. */
   host: ReplicaHost | null;
@@ -89,6 +93,7 @@ export class Invariants {
       queues: new QueueLimits(parts.limits, (detail) =>
         this.#violations.add("queues within limits", `${name}: ${detail}`),
       ),
+      transport: parts.transport,
       leading: new Set(),
       host: null,
     };
@@ -162,8 +167,9 @@ export class Invariants {
     if (process.tainted) watched.disk.touched();
   }
 
-  /** Now and then: compares part of the stores' contents, others each time. */
+  /** Now and then: looks at queues, and compares part of the stores' contents, others each time. */
   survey(): void {
+    for (const watched of this.#hosts.values()) checkQueues(watched);
     for (const { host } of this.#hosts.values()) if (host !== null) this.#checkBuried(host);
     this.#survey.part([...this.#hosts.values()]);
   }
@@ -280,5 +286,14 @@ export class Invariants {
     sequence.leads(replicaId, term, raft);
     elections.leads(replicaId, term, raft.config);
     leaderships.begins(replicaId, term, watched.leaseMs, raft.config);
+  }
+}
+
+function checkQueues({ transport, factory, queues }: WatchedHost): void {
+  if (transport instanceof QueuedRaftTransport) {
+    for (const queue of transport.queues()) queues.checkTransport(queue);
+  }
+  if (factory instanceof TabletSet) {
+    for (const tablet of factory.tablets()) queues.checkTablet(tablet);
   }
 }

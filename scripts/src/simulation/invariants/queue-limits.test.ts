@@ -1,4 +1,8 @@
+import { tabletId } from "@stele/shared/ids.ts";
 import { DEFAULT_HOST_LIMITS } from "@stele/shared/replication/host-parts.ts";
+import { RAFT_TRANSPORT_LIMITS } from "@stele/shared/rpc/raft-transport.ts";
+import { OUTCOMES_MAX } from "@stele/tablet-server/tablet/retry-table.ts";
+import { MAX_WAITING_WRITES } from "@stele/tablet-server/tablet/tablet-writes.ts";
 import { expect, test } from "vitest";
 import { QueueLimits } from "./queue-limits.ts";
 
@@ -12,4 +16,36 @@ test("an inbox may be filled twice by what is no append, a cache once", () => {
   expect(found).toEqual(["2001 bytes wait in an inbox of 1000"]);
   queues.check({ inboxBytes: 0, payloadCacheBytes: 501 });
   expect(found[1]).toBe("501 bytes are in a cache of 500");
+});
+
+function ofTablets(check: (queues: QueueLimits) => void): string[] {
+  const found: string[] = [];
+  check(new QueueLimits(DEFAULT_HOST_LIMITS, (detail) => found.push(detail)));
+  return found;
+}
+
+test("a tablet may hold what was in flight when it was full, and never gives back more than it took", () => {
+  const of = (writes: number, size: number) => ({
+    tabletId: tabletId(3),
+    writes: { waiting: { writes, bytes: 0 } },
+    retries: { size, bytes: 0 },
+  });
+  const full = of(2 * MAX_WAITING_WRITES, 2 * OUTCOMES_MAX);
+  expect(ofTablets((queues) => queues.checkTablet(full))).toEqual([]);
+  expect(ofTablets((queues) => queues.checkTablet({ ...full, writes: null }))).toEqual([]);
+  const over = of(2 * MAX_WAITING_WRITES + 1, 2 * OUTCOMES_MAX + 1);
+  expect(ofTablets((queues) => queues.checkTablet(over))).toHaveLength(2);
+  expect(ofTablets((queues) => queues.checkTablet(of(-1, 0)))).toEqual([
+    `tablet 3 has -1 writes waiting, and may have ${MAX_WAITING_WRITES}`,
+  ]);
+});
+
+test("only a message alone may be larger than a transport's queue", () => {
+  const { queuedMessages, queuedBytes } = RAFT_TRANSPORT_LIMITS;
+  const of = (messages: number, bytes: number): string[] =>
+    ofTablets((queues) => queues.checkTransport({ messages, bytes }));
+  expect(of(queuedMessages, queuedBytes)).toEqual([]);
+  expect(of(1, queuedBytes + 1)).toEqual([]);
+  expect(of(2, queuedBytes + 1)).toHaveLength(1);
+  expect(of(queuedMessages + 1, 0)).toHaveLength(1);
 });

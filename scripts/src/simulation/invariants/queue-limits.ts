@@ -1,11 +1,36 @@
-/** What waits in a host stays within the limits that it was given. */
+/** What waits in a server, in memory, stays within the limits of each queue. */
+import type { TabletId } from "@stele/shared/ids.ts";
 import type { HostLimits } from "@stele/shared/replication/host-parts.ts";
+import { RAFT_TRANSPORT_LIMITS } from "@stele/shared/rpc/raft-transport.ts";
+import { OUTCOME_BYTES_MAX, OUTCOMES_MAX } from "@stele/tablet-server/tablet/retry-table.ts";
+import {
+  MAX_WAITING_BYTES,
+  MAX_WAITING_WRITES,
+} from "@stele/tablet-server/tablet/tablet-writes.ts";
 import type { Report } from "./report.ts";
 
 export interface HostQueues {
   readonly inboxBytes: number;
   readonly payloadCacheBytes: number;
 }
+
+export interface TransportQueue {
+  readonly messages: number;
+  readonly bytes: number;
+}
+
+/** Null: there is none. */
+export interface TabletQueues {
+  readonly tabletId: TabletId;
+  readonly writes: { readonly waiting: { readonly writes: number; readonly bytes: number } } | null;
+  readonly retries: { readonly size: number; readonly bytes: number } | null;
+}
+
+/**
+ * A tablet takes calls until a limit is reached, and then what belongs to those it took: the rest of the last one,
+ * other attempts of them (tablet-writes.ts, W5), their outcomes (retry-table.ts).
+ */
+const IN_FLIGHT = 2;
 
 export class QueueLimits {
   readonly #limits: HostLimits;
@@ -24,6 +49,27 @@ export class QueueLimits {
     }
     if (queues.payloadCacheBytes > payloadCacheBytes) {
       this.#report(`${queues.payloadCacheBytes} bytes are in a cache of ${payloadCacheBytes}`);
+    }
+  }
+
+  /** A message that is larger than the whole queue waits alone (raft-transport.ts, T2). */
+  checkTransport({ messages, bytes }: TransportQueue): void {
+    const { queuedMessages, queuedBytes } = RAFT_TRANSPORT_LIMITS;
+    if (messages <= queuedMessages && (bytes <= queuedBytes || messages <= 1)) return;
+    this.#report(`${messages} messages of ${bytes} bytes wait for one server`);
+  }
+
+  checkTablet({ tabletId, writes, retries }: TabletQueues): void {
+    const held = [
+      { what: "writes waiting", count: writes?.waiting.writes, limit: MAX_WAITING_WRITES },
+      { what: "bytes of writes waiting", count: writes?.waiting.bytes, limit: MAX_WAITING_BYTES },
+      { what: "results for retries", count: retries?.size, limit: OUTCOMES_MAX },
+      { what: "bytes of results for retries", count: retries?.bytes, limit: OUTCOME_BYTES_MAX },
+    ];
+    for (const { what, count = 0, limit } of held) {
+      if (count < 0 || count > IN_FLIGHT * limit) {
+        this.#report(`tablet ${tabletId} has ${count} ${what}, and may have ${limit}`);
+      }
     }
   }
 }
