@@ -10,13 +10,14 @@ import type { StateMachine } from "@stele/shared/replication/state-machine.ts";
 import { expect, test } from "vitest";
 import { OwnRanges } from "./own-ranges.ts";
 
-test("a machine that keeps something outside its ranges is told", async () => {
+test("a machine that keeps something outside its ranges, as they are now, is told", async () => {
   const found: string[] = [];
   const ranges = new OwnRanges((detail) => found.push(detail));
   const disk = new MemoryStoreDisk({ clock: systemClock, random: new SeededRandom(1) });
   const factory = new RegisterMachines(await disk.open());
+  let own = 3;
   const machine: Pick<StateMachine, "encodeState"> = {
-    encodeState: () => newRegisterState(spaceId(3)),
+    encodeState: () => newRegisterState(spaceId(own)),
   };
   const keeps = (space: number): void => {
     const key = factory.storeKey(spaceId(space), Buffer.from("a"));
@@ -27,4 +28,9 @@ test("a machine that keeps something outside its ranges is told", async () => {
   expect(found).toEqual([]);
   keeps(4);
   expect(found).toHaveLength(1);
+  own = 4;
+  keeps(4);
+  expect(found).toHaveLength(1);
+  keeps(3);
+  expect(found).toHaveLength(2);
 });

@@ -12,26 +12,23 @@ import type { Report } from "./report.ts";
 
 export class OwnRanges {
   readonly #report: Report;
-  /** As they were last looked up: they change seldom. */
-  readonly #known = new WeakMap<StateMachine, readonly KeyRange[]>();
 
   constructor(report: Report) {
     this.#report = report;
   }
 
+  /** The machine has applied what the batch comes from. */
   check(machine: StateMachine, factory: StateMachineFactory, { operations }: AppliedBatch): void {
-    for (const { key, type } of operations) {
-      if (contain(this.#known.get(machine), key)) continue;
-      const ranges = factory.rangesOf(machine.encodeState());
-      this.#known.set(machine, ranges);
-      if (contain(ranges, key)) continue;
-      this.#report(`${type} of ${key.toString("hex")}, which is outside of the machine's ranges`);
-      return;
-    }
+    if (operations.length === 0) return;
+    const ranges = factory.rangesOf(machine.encodeState());
+    const stray = operations.find(({ key }) => !contain(ranges, key));
+    if (stray === undefined) return;
+    const key = stray.key.toString("hex");
+    this.#report(`${stray.type} of ${key}, which is outside of the machine's ranges`);
   }
 }
 
-function contain(ranges: readonly KeyRange[] = [], key: Buffer): boolean {
+function contain(ranges: readonly KeyRange[], key: Buffer): boolean {
   return ranges.some(
     ({ start, end }) => Buffer.compare(start, key) <= 0 && Buffer.compare(key, end) < 0,
   );
