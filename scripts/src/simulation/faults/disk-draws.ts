@@ -41,8 +41,10 @@ export function fullDisks(drawing: Drawing): Body {
 export function stalls(drawing: Drawing): Body {
   const { draws, shape } = drawing;
   const durationMs = draws.duration(200, 10_000);
-  const kind = draws.of(["log-disk-stalls", "store-stalls"] as const);
-  const action = { kind, durationMs };
+  const action = draws.of<FaultAction>([
+    { kind: "log-disk-stalls", durationMs },
+    { kind: "store-stalls", what: draws.of(["flush", "everything"] as const), durationMs },
+  ]);
   if (draws.oneIn(2)) return { target: anyServer(drawing), trigger: AT_ONCE, action };
   const patienceMs = shape.durationMs;
   const trigger = { kind: "state", state: "replica-missing", nth: 1, patienceMs } as const;

@@ -77,9 +77,10 @@ export class DiskInjection {
     return DONE;
   }
 
-  stallStore(process: SimulatedProcess, { durationMs }: ActionOf<"store-stalls">): Effect {
-    if (process.disks === null || process.host === null) return null;
-    process.disks.store.stallNextFlush(durationMs);
+  stallStore({ disks, host }: SimulatedProcess, action: ActionOf<"store-stalls">): Effect {
+    if (disks === null || host === null) return null;
+    if (action.what === "flush") disks.store.stallNextFlush(action.durationMs);
+    else disks.store.halt(action.durationMs);
     return DONE;
   }
 

@@ -28,14 +28,14 @@ import {
 import { FaultTimers } from "./fault-timers.ts";
 import { FaultTriggers } from "./fault-triggers.ts";
 import { faultText } from "./fault.ts";
-import type { Fault, FaultTarget } from "./fault.ts";
+import type { ActionOf, Fault, FaultTarget } from "./fault.ts";
 import { DONE } from "./injection-context.ts";
 import type { Effect, InjectionContext, TraceLine } from "./injection-context.ts";
 import { createLate } from "./late-creation.ts";
 import { mastersTakeTurns } from "./master-scenarios.ts";
 import { NetworkInjection } from "./network-injection.ts";
 import { ProcessFaults } from "./process-faults.ts";
-import { nthLeader } from "./replicas.ts";
+import { nthLeader, type PlacedReplica } from "./replicas.ts";
 import { backWhenReplaced } from "./replacement-scenarios.ts";
 import { ScenarioStage } from "./scenario-stage.ts";
 
@@ -212,7 +212,7 @@ export class FaultInjection {
       case "voters-restart-in-lease":
         return votersRestartInLease(this.#stage, target, action, fault.id);
       case "leadership-moved":
-        return this.#moveLeadership(target, action.isolatedAfterMs, fault.id);
+        return this.#moveLeadership(target, action, fault.id);
       default:
         return unreachable(action);
     }
@@ -232,13 +232,33 @@ export class FaultInjection {
     return effect;
   }
 
-  /** To one of the other voters. The old leader may hear of nobody any more, and must not take itself for one. */
-  #moveLeadership(target: FaultTarget, isolatedAfterMs: number | null, id: number): Effect {
+  #moveLeadership(
+    target: FaultTarget,
+    { storeHalt, isolatedAfterMs }: ActionOf<"leadership-moved">,
+    id: number,
+  ): Effect {
     const { cluster, marks, timers } = this.#context;
     const nth = target.kind === "leader" ? target.nth : 0;
     const leader = nthLeader(cluster.processes, nth);
     if (leader === null) return null;
-    const { replica, process } = leader;
+    if (storeHalt === null) return this.#handOver(leader, isolatedAfterMs, id);
+    const { clock, disks } = leader.process;
+    disks?.store.halt(storeHalt.forMs);
+    timers.after(storeHalt.movedAfterMs, () => {
+      if (leader.process.clock !== clock) return;
+      const moved = this.#handOver(leader, isolatedAfterMs, id);
+      if (moved !== null) marks.add("leadership moved while its store halted");
+    });
+    return DONE;
+  }
+
+  /** To one of the other voters. The old leader may hear of nobody any more, and must not take itself for one. */
+  #handOver(
+    { process, replica }: PlacedReplica,
+    isolatedAfterMs: number | null,
+    id: number,
+  ): Effect {
+    const { marks, timers } = this.#context;
     const others = replica.raft.config.voters.filter(
       ({ replicaId }) => replicaId !== replica.replicaId,
     );

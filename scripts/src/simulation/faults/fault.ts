@@ -95,8 +95,12 @@ export type FaultAction =
   /** The next step of the log's disk takes so long. */
   | { readonly kind: "log-disk-stalls"; readonly durationMs: number }
   | { readonly kind: "store-write-fails" }
-  /** The store's next flush takes so much longer, and what must wait for it waits. */
-  | { readonly kind: "store-stalls"; readonly durationMs: number }
+  /** The store's next flush takes so much longer, and what must wait for it waits; or whatever is asked of it waits. */
+  | {
+      readonly kind: "store-stalls";
+      readonly what: "flush" | "everything";
+      readonly durationMs: number;
+    }
   /** `place` is taken modulo what there is; null: it does not crash, and finds out when it may. */
   | {
       readonly kind: "bit-flipped-in-log";
@@ -119,8 +123,15 @@ export type FaultAction =
   | { readonly kind: "disk-wiped"; readonly downMs: number }
   | { readonly kind: "clock-drifts"; readonly rate: number; readonly durationMs: number }
   | { readonly kind: "wall-clock-jumps"; readonly byMs: number }
-  /** The leader hands over; a while later it may find itself cut off. */
-  | { readonly kind: "leadership-moved"; readonly isolatedAfterMs: number | null }
+  /**
+   * The leader hands over; a while later it may find itself cut off. Its store may have halted before, so that reads
+   * of its leadership are answered when that is over.
+   */
+  | {
+      readonly kind: "leadership-moved";
+      readonly storeHalt: { readonly forMs: number; readonly movedAfterMs: number } | null;
+      readonly isolatedAfterMs: number | null;
+    }
   /** A server is asked to create a replica that was destroyed there. */
   | { readonly kind: "creation-comes-late" }
   | ScenarioAction;

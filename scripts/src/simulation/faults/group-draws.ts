@@ -5,7 +5,10 @@ import type { Body, Drawing } from "./drawing.ts";
 export function moves(drawing: Drawing): Body {
   const { draws } = drawing;
   const isolatedAfterMs = draws.oneIn(2) ? draws.between(1, 12) : null;
-  const action = { kind: "leadership-moved", isolatedAfterMs } as const;
+  const movedAfterMs = draws.between(50, 800);
+  const forMs = movedAfterMs + draws.between(50, 1_500);
+  const storeHalt = draws.oneIn(3) ? null : { forMs, movedAfterMs };
+  const action = { kind: "leadership-moved", storeHalt, isolatedAfterMs } as const;
   return { target: leader(drawing), trigger: AT_ONCE, action };
 }
 

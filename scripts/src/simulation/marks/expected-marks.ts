@@ -25,6 +25,7 @@ const FAULT_MARKS: readonly string[] = [
   "power lost right after an acknowledgement",
   "leader paused past its lease",
   "leadership moved",
+  "leadership moved while its store halted",
   "old leader cut off in a transfer",
   "master deposed in a replacement",
   "elected leader lost, old leader back",

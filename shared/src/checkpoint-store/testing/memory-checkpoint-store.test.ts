@@ -294,6 +294,23 @@ describe("the twin's faults", () => {
     expect(disk.counters.stalledFlushes).toBe(1);
   });
 
+  test("a store that halts holds up what begins meanwhile, and nothing before or after", async () => {
+    const { clock, disk } = newRun(2, "deleted");
+    const store = await clock.until(disk.open());
+    await clock.until(store.write([putA("1")]));
+    const order: string[] = [];
+    void store.getMany([key]).then(() => order.push("before"));
+    disk.halt(500);
+    void store.getMany([key]).then(() => order.push("meanwhile"));
+    await clock.runFor(499);
+    expect(order).toEqual(["before"]);
+    await clock.runFor(1);
+    expect(order).toEqual(["before", "meanwhile"]);
+    const halted = clock.monotonicMs();
+    await clock.until(store.write([putA("2")]));
+    expect(clock.monotonicMs()).toBe(halted);
+  });
+
   test("a damaged store is refused until it is wiped", async () => {
     const { clock, disk } = newRun(1, "deleted");
     const store = await clock.until(disk.open());

@@ -145,6 +145,11 @@ export class MemoryStoreDisk {
     nextFlush.stallMs = Math.max(nextFlush.stallMs, durationMs);
   }
 
+  /** Every operation of this incarnation that begins within `durationMs` waits for its end; flushes go on. */
+  halt(durationMs: number): void {
+    must(this.#engine, "no incarnation is open").halt(durationMs);
+  }
+
   /** Flips one bit of one flushed value in the range; returns its key, null if there is none. */
   flipBit(range: StoreRange): Buffer | null {
     const { random } = this.#settings;

@@ -85,6 +85,8 @@ export class MemoryEngine implements StoreEngine {
   #immutable: Immutable | null = null;
   #writeError: Error | null = null;
   #flushFailed = false;
+  /** What begins before it waits for it. */
+  #haltedUntilMs = 0;
   /** Begun and not answered. */
   #underWay = 0;
   /** Told when nothing is under way. */
@@ -188,6 +190,11 @@ export class MemoryEngine implements StoreEngine {
     this.#writeError = error;
   }
 
+  /** What begins within so long takes until its end, and then its own time. Flushes go on. */
+  halt(durationMs: number): void {
+    this.#haltedUntilMs = Math.max(this.#haltedUntilMs, this.clock.monotonicMs() + durationMs);
+  }
+
   /** Damage to a table is seen wherever `value` itself, not a newer one, is what `key` holds. */
   replaceValue(key: Buffer, value: Buffer, replacement: Buffer): void {
     const replaced = (tree: OrderedTree): OrderedTree =>
@@ -251,7 +258,8 @@ export class MemoryEngine implements StoreEngine {
   /** Carries `act` out and answers in a later turn (E5); never, if the process crashed before (E3). */
   #later<T>(act: () => T): Promise<T> {
     const { latency } = this.#settings;
-    const durationMs = latency.nextMs();
+    const haltMs = Math.max(0, this.#haltedUntilMs - this.clock.monotonicMs());
+    const durationMs = haltMs + latency.nextMs();
     const isEarly = durationMs > 0 && latency.nextIsEarly() && this.#state === "open";
     this.#underWay++;
     return new Promise((resolve, reject) => {
