@@ -271,7 +271,8 @@ class Run {
 
   #afterEvent(clock: ProcessClock): void {
     for (const process of this.#cluster.processes) {
-      if (process.clock === clock) return this.#invariants.afterEvent(process);
+      if (process.clock !== clock) continue;
+      return this.#invariants.afterEvent(process.role === "frontend" ? null : process);
     }
   }
 

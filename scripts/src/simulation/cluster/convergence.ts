@@ -62,10 +62,10 @@ interface Groups {
   readonly suspect: string | null;
 }
 
-function groupsOf({ processes }: SimulatedCluster): Groups {
+function groupsOf({ masters, tabletServers }: SimulatedCluster): Groups {
   const statuses = new Map<TabletId, GroupStatus[]>();
   let suspect: string | null = null;
-  for (const { name, host } of processes) {
+  for (const { name, host } of [...masters, ...tabletServers]) {
     if (host === null) continue;
     for (const { tabletId, reason } of host.suspects()) {
       suspect ??= `${name}: its replica of tablet ${tabletId} is suspect: ${reason}`;

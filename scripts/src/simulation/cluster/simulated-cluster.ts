@@ -67,12 +67,16 @@ export class SimulatedCluster implements ClusterUnderTest {
     };
     this.masters = plans
       .filter(({ role }) => role === "master")
-      .map((plan) => new SimulatedServer(parts, { ...of(plan), start: this.#startMaster(plan) }));
+      .map((plan) => {
+        const start = this.#startMaster(plan);
+        return new SimulatedServer(parts, { ...of(plan), role: "master", start });
+      });
     this.tabletServers = plans
       .filter(({ role }) => role === "tablet-server")
-      .map(
-        (plan) => new SimulatedServer(parts, { ...of(plan), start: this.#startTabletServer(plan) }),
-      );
+      .map((plan) => {
+        const start = this.#startTabletServer(plan);
+        return new SimulatedServer(parts, { ...of(plan), role: "tablet-server", start });
+      });
     this.frontends = plans
       .filter(({ role }) => role === "frontend")
       .map((plan) => {

@@ -1,5 +1,4 @@
 /** One front-end of the simulation: the real routing over simulated clock and network. Clients call its operations. */
-import { assert } from "@stele/shared/assert.ts";
 import type { ServerConfig } from "@stele/shared/config-knobs.ts";
 import { Metrics } from "@stele/shared/metrics.ts";
 import { ClusterMember } from "@stele/shared/process/cluster-member.ts";
@@ -13,7 +12,7 @@ import { errorText } from "../error-text.ts";
 import { OpenOperations } from "./open-operations.ts";
 import { ProcessLife, type Incarnation } from "./process-life.ts";
 import { SimulatedDirectory } from "./simulated-directory.ts";
-import type { ProcessState, SimulatedProcess } from "./simulated-process.ts";
+import type { FrontendProcess, ProcessState } from "./simulated-process.ts";
 import type { ClusterParts } from "./simulated-server.ts";
 
 export interface FrontendOptions {
@@ -33,15 +32,10 @@ export interface RunningFrontend {
   readonly gone: Promise<void>;
 }
 
-export class SimulatedFrontend implements SimulatedProcess {
+export class SimulatedFrontend implements FrontendProcess {
   readonly name: string;
   readonly role = "frontend";
   readonly url: string;
-  readonly disks = null;
-  readonly diskEpoch = 0;
-  readonly serverId = null;
-  readonly host = null;
-  tainted = false;
   readonly #parts: ClusterParts;
   readonly #options: FrontendOptions;
   readonly #life: ProcessLife;
@@ -120,10 +114,6 @@ export class SimulatedFrontend implements SimulatedProcess {
   resume(): void {
     this.#parts.trace.note(this.name, "goes on");
     this.#life.resume();
-  }
-
-  wipe(): void {
-    assert(false, "a front-end keeps nothing");
   }
 
   #worldOf(incarnation: Incarnation): MemberWorld {

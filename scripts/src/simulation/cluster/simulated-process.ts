@@ -21,27 +21,15 @@ export interface ServerDisks {
   readonly store: MemoryStoreDisk;
 }
 
-export interface SimulatedProcess {
+/** What every process is and can have done to it. */
+interface ProcessOfCluster {
   /** `m1`, `ts1`, `fe1`, ... */
   readonly name: string;
-  readonly role: ServerRole;
   /** Its origin on the simulated network. */
   readonly url: string;
   readonly state: ProcessState;
   /** Null while it is down. A new one for every start. */
   readonly clock: ProcessClock | null;
-  /** Null of front-ends. */
-  readonly disks: ServerDisks | null;
-  readonly diskEpoch: number;
-  /** Of the disks as they are; front-ends have none. */
-  readonly serverId: ServerId | null;
-  /** Null while it is down or recovers, and of front-ends. */
-  readonly host: ReplicaHost | null;
-  /**
-   * Set by whoever damages its disks so that what it acknowledged may be gone; cleared when a start has found
-   * out. At most one process at a time may be so.
-   */
-  tainted: boolean;
 
   /** REQUIRES: down. */
   start(): void;
@@ -51,8 +39,36 @@ export interface SimulatedProcess {
   pause(): void;
   /** REQUIRES: paused. */
   resume(): void;
+}
+
+/** Keeps nothing. */
+export interface FrontendProcess extends ProcessOfCluster {
+  readonly role: "frontend";
+}
+
+export interface ServerProcess extends ProcessOfCluster {
+  readonly role: Exclude<ServerRole, "frontend">;
+  readonly disks: ServerDisks;
+  readonly diskEpoch: number;
+  /** Of the disks as they are. */
+  readonly serverId: ServerId;
+  /** Null while it is down or recovers. */
+  readonly host: ReplicaHost | null;
+  /**
+   * Set by whoever damages its disks so that what it acknowledged may be gone; cleared when a start has found
+   * out. At most one process at a time may be so.
+   */
+  tainted: boolean;
+
   /** Empty disks. REQUIRES: down, and a tablet server. */
   wipe(): void;
+}
+
+export type SimulatedProcess = ServerProcess | FrontendProcess;
+
+/** Masters and tablet servers, in the order given. */
+export function serversOf(processes: readonly SimulatedProcess[]): readonly ServerProcess[] {
+  return processes.filter((process) => process.role !== "frontend");
 }
 
 /** What faults and invariants need of the cluster. */

@@ -19,7 +19,6 @@ import type { HostLimits } from "@stele/shared/replication/host-parts.ts";
 import { ReplicaHost } from "@stele/shared/replication/replica-host.ts";
 import type { MemoryHost, MemoryNetwork } from "@stele/shared/rpc/testing/memory-network.ts";
 import { routeEndpoint } from "@stele/shared/rpc/rpc-route.ts";
-import type { ServerRole } from "@stele/shared/server-role.ts";
 import type { ProcessClock, SimulatedClock } from "@stele/shared/testing/simulated-clock.ts";
 import { errorText } from "../error-text.ts";
 import type { Trace } from "../trace.ts";
@@ -28,7 +27,7 @@ import { isExcused } from "./excused-error.ts";
 import { ProcessLife, type Incarnation } from "./process-life.ts";
 import type { ProcessWatcher } from "./process-watcher.ts";
 import { SimulatedDirectory } from "./simulated-directory.ts";
-import type { ProcessState, ServerDisks, SimulatedProcess } from "./simulated-process.ts";
+import type { ProcessState, ServerDisks, ServerProcess } from "./simulated-process.ts";
 
 /** What every process of a simulated cluster is made with. */
 export interface ClusterParts {
@@ -38,7 +37,7 @@ export interface ClusterParts {
   readonly violations: Violations;
   readonly trace: Trace;
   /** A process ended by itself. */
-  readonly ended: (process: SimulatedProcess) => void;
+  readonly ended: (process: ServerProcess) => void;
 }
 
 /** Starts the role's server. `refused`: it found that it cannot go on, later. */
@@ -50,7 +49,7 @@ export type StartServer = (
 
 export interface ServerOptions {
   readonly name: string;
-  readonly role: ServerRole;
+  readonly role: ServerProcess["role"];
   readonly config: ServerConfig;
   readonly random: Random;
   readonly wallSkewMicros: number;
@@ -60,9 +59,9 @@ export interface ServerOptions {
   readonly start: StartServer;
 }
 
-export class SimulatedServer implements SimulatedProcess {
+export class SimulatedServer implements ServerProcess {
   readonly name: string;
-  readonly role: ServerRole;
+  readonly role: ServerProcess["role"];
   readonly url: string;
   readonly #parts: ClusterParts;
   readonly #options: ServerOptions;

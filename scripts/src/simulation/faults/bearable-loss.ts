@@ -11,31 +11,33 @@
 import { isJoint } from "@stele/shared/raft/group-config.ts";
 import type { Member } from "@stele/shared/raft/group-config.ts";
 import type { Replica } from "@stele/shared/replication/replica.ts";
-import type { SimulatedProcess } from "../cluster/simulated-process.ts";
+import { serversOf } from "../cluster/simulated-process.ts";
+import type { ServerProcess, SimulatedProcess } from "../cluster/simulated-process.ts";
 import { leaderOf, replicasOf } from "./replicas.ts";
 
 const VOTERS_MIN = 3;
 
 export class BearableLoss {
-  readonly #processes: readonly SimulatedProcess[];
+  readonly #servers: readonly ServerProcess[];
+
   constructor(processes: readonly SimulatedProcess[]) {
-    this.#processes = processes;
+    this.#servers = serversOf(processes);
   }
 
   /** Whether every group keeps all that it acknowledged even if `process` loses everything. */
-  canLose(process: SimulatedProcess): boolean {
+  canLose(process: ServerProcess): boolean {
     if (process.role !== "tablet-server" || process.state !== "running") return false;
-    if (this.#processes.some(({ tainted }) => tainted)) return false;
+    if (this.#servers.some(({ tainted }) => tainted)) return false;
     return replicasOf(process).every((replica) => this.#groupBears(replica, process));
   }
 
-  #groupBears({ tabletId }: Replica, lost: SimulatedProcess): boolean {
-    const leader = leaderOf(this.#processes, tabletId);
+  #groupBears({ tabletId }: Replica, lost: ServerProcess): boolean {
+    const leader = leaderOf(this.#servers, tabletId);
     if (leader === null) return false;
     const { config, configIndex, commit, term } = leader.replica.raft;
     if (isJoint(config) || configIndex > commit) return false;
     if (config.voters.length < VOTERS_MIN || config.learners.length > 0) return false;
-    const knowsMore = this.#processes.some(({ host }) => {
+    const knowsMore = this.#servers.some(({ host }) => {
       const replica = (host?.group(tabletId) ?? null) as Replica | null;
       return replica !== null && replica.raft.configIndex > configIndex;
     });
@@ -46,8 +48,8 @@ export class BearableLoss {
   }
 
   #isWhole(voter: Member, tablet: Replica["tabletId"], term: number): boolean {
-    const process = this.#processes.find(({ serverId }) => serverId === voter.serverId);
-    const { host } = process ?? { host: null };
+    const server = this.#servers.find(({ serverId }) => serverId === voter.serverId);
+    const host = server?.host ?? null;
     if (host === null) return false;
     for (const { replicaId } of host.suspects()) if (replicaId === voter.replicaId) return false;
     const replica = host.group(tablet) as Replica | null;

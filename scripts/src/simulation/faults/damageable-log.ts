@@ -9,7 +9,7 @@ import {
   SEGMENT_HEADER_BYTES,
   segmentOfName,
 } from "@stele/shared/commit-log/log-format.ts";
-import type { SimulatedProcess } from "../cluster/simulated-process.ts";
+import type { ServerProcess } from "../cluster/simulated-process.ts";
 
 const BATCHES_BEHIND = 2;
 
@@ -23,8 +23,7 @@ export interface DamageablePart {
 }
 
 /** In order; a part has a byte at least. */
-export function damageableLog({ disks }: SimulatedProcess): readonly DamageablePart[] {
-  if (disks === null) return [];
+export function damageableLog({ disks }: ServerProcess): readonly DamageablePart[] {
   const names = disks.log.fileNames().filter((name) => segmentOfName(name) !== null);
   const parts = names.map((name, at): DamageablePart => {
     const bytes = disks.log.fileBytes(name);

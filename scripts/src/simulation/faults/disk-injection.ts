@@ -5,7 +5,7 @@
  */
 import { DiskError } from "@stele/shared/commit-log/testing/memory-files.ts";
 import { APPLIED_STATE, hostKeyRange, SUSPECT } from "@stele/shared/replication/host-keys.ts";
-import type { SimulatedProcess } from "../cluster/simulated-process.ts";
+import type { ServerProcess, SimulatedProcess } from "../cluster/simulated-process.ts";
 import { BearableLoss } from "./bearable-loss.ts";
 import { damageableLog, type DamageablePart } from "./damageable-log.ts";
 import type { ActionOf } from "./fault.ts";
@@ -36,31 +36,31 @@ interface LogPlace {
 export class DiskInjection {
   readonly #losses: BearableLoss;
   /** Disks that have no room, until their fault ends. */
-  readonly #full = new Set<SimulatedProcess>();
+  readonly #full = new Set<ServerProcess>();
   /** The incarnation of a process that is to fail at a later write. */
-  readonly #broken = new Map<SimulatedProcess, SimulatedProcess["clock"]>();
+  readonly #broken = new Map<ServerProcess, ServerProcess["clock"]>();
 
   constructor(processes: readonly SimulatedProcess[]) {
     this.#losses = new BearableLoss(processes);
   }
 
   /** It runs, and does not know yet what its disk does to it. */
-  isBroken(process: SimulatedProcess): boolean {
+  isBroken(process: ServerProcess): boolean {
     if (process.state === "down") return false;
     return process.tainted || this.#broken.get(process) === process.clock;
   }
 
-  failStep(process: SimulatedProcess, { step, nth }: ActionOf<"log-step-fails">): Effect {
+  failStep(process: ServerProcess, { step, nth }: ActionOf<"log-step-fails">): Effect {
     const { disks } = process;
-    if (disks === null || process.state === "down") return null;
+    if (process.state === "down") return null;
     disks.log.failStep(step, nth);
     this.#broken.set(process, process.clock);
     return DONE;
   }
 
-  fill(process: SimulatedProcess, { freeBytes }: ActionOf<"log-disk-full">): Effect {
+  fill(process: ServerProcess, { freeBytes }: ActionOf<"log-disk-full">): Effect {
     const { disks } = process;
-    if (disks === null || this.#full.has(process)) return null;
+    if (this.#full.has(process)) return null;
     disks.log.limitCapacity(disks.log.usedBytes + freeBytes);
     this.#full.add(process);
     return {
@@ -71,70 +71,69 @@ export class DiskInjection {
     };
   }
 
-  stall({ disks, state }: SimulatedProcess, { durationMs }: ActionOf<"log-disk-stalls">): Effect {
-    if (disks === null || state === "down") return null;
+  stall({ disks, state }: ServerProcess, { durationMs }: ActionOf<"log-disk-stalls">): Effect {
+    if (state === "down") return null;
     disks.log.stallNext(durationMs);
     return DONE;
   }
 
-  stallStore({ disks, host }: SimulatedProcess, action: ActionOf<"store-stalls">): Effect {
-    if (disks === null || host === null) return null;
+  stallStore({ disks, host }: ServerProcess, action: ActionOf<"store-stalls">): Effect {
+    if (host === null) return null;
     if (action.what === "flush") disks.store.stallNextFlush(action.durationMs);
     else disks.store.halt(action.durationMs);
     return DONE;
   }
 
-  failStore(process: SimulatedProcess): Effect {
-    if (process.disks === null || process.state !== "running") return null;
+  failStore(process: ServerProcess): Effect {
+    if (process.state !== "running") return null;
     process.disks.store.failWrites(new DiskError("ENOSPC", "the store"));
     this.#broken.set(process, process.clock);
     return DONE;
   }
 
-  flipBitInLog(process: SimulatedProcess, action: ActionOf<"bit-flipped-in-log">): Effect {
+  flipBitInLog(process: ServerProcess, action: ActionOf<"bit-flipped-in-log">): Effect {
     const found = this.#placeInLog(process, action.place);
     if (found === null) return null;
-    process.disks?.log.flipBit(found.name, found.offset, action.bit);
+    process.disks.log.flipBit(found.name, found.offset, action.bit);
     return this.#damaged(process);
   }
 
-  misplaceSector(process: SimulatedProcess, action: ActionOf<"sector-misplaced-in-log">): Effect {
+  misplaceSector(process: ServerProcess, action: ActionOf<"sector-misplaced-in-log">): Effect {
     const found = this.#placeInLog(process, action.place);
     if (found === null) return null;
-    const bytes = process.disks?.log.fileBytes(found.name) ?? Buffer.alloc(0);
+    const bytes = process.disks.log.fileBytes(found.name);
     const sectors = Math.floor(bytes.length / SECTOR_BYTES);
     const to = Math.min(Math.floor(found.offset / SECTOR_BYTES), sectors - 1);
     if ((to + 1) * SECTOR_BYTES > found.end) return null;
     const from = action.place % sectors;
     if (sectorOf(bytes, from).equals(sectorOf(bytes, to))) return null;
-    process.disks?.log.misdirectSector(found.name, from, to);
+    process.disks.log.misdirectSector(found.name, from, to);
     return this.#damaged(process);
   }
 
-  flipBitInStore(process: SimulatedProcess, { of }: ActionOf<"bit-flipped-in-store">): Effect {
+  flipBitInStore(process: ServerProcess, { of }: ActionOf<"bit-flipped-in-store">): Effect {
     const { disks } = process;
-    if (disks === null || !this.#losses.canLose(process)) return null;
+    if (!this.#losses.canLose(process)) return null;
     if (disks.store.flipBit(of === "host" ? HOST_KEYS : MACHINE_KEYS) === null) return null;
     return this.#damaged(process);
   }
 
   /** The process is down when this returns an effect. */
-  wipe(process: SimulatedProcess): Effect {
+  wipe(process: ServerProcess): Effect {
     if (!this.#losses.canLose(process)) return null;
     process.crash("power");
     process.wipe();
     return DONE;
   }
 
-  #damaged(process: SimulatedProcess): Effect {
+  #damaged(process: ServerProcess): Effect {
     process.tainted = true;
     return DONE;
   }
 
   /** See damageable-log.ts: half of it goes where the log is written now, if it can. */
-  #placeInLog(process: SimulatedProcess, place: number): LogPlace | null {
-    const { disks } = process;
-    if (disks === null || !this.#losses.canLose(process)) return null;
+  #placeInLog(process: ServerProcess, place: number): LogPlace | null {
+    if (!this.#losses.canLose(process)) return null;
     const part = partOf(damageableLog(process), Math.floor(place / HEADER_ONE_IN));
     if (part === null) return null;
     const { name, from, to, isClosed } = part;

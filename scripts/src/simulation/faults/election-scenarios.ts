@@ -3,7 +3,8 @@
  * of the leader that its target names (scenario-stage.ts).
  */
 import type { Replica } from "@stele/shared/replication/replica.ts";
-import type { SimulatedProcess } from "../cluster/simulated-process.ts";
+import { serversOf } from "../cluster/simulated-process.ts";
+import type { ServerProcess, SimulatedProcess } from "../cluster/simulated-process.ts";
 import type { ActionOf, FaultTarget } from "./fault.ts";
 import type { Effect } from "./injection-context.ts";
 import { leaderOf, nthLeader, type PlacedReplica } from "./replicas.ts";
@@ -14,7 +15,7 @@ const LOOK_EVERY_MS = 0.2;
 
 interface LedGroup extends PlacedReplica {
   /** The processes of the other voters. */
-  readonly others: readonly SimulatedProcess[];
+  readonly others: readonly ServerProcess[];
 }
 
 export function leadersLostInTurn(
@@ -125,7 +126,7 @@ function ledGroup(stage: ScenarioStage, target: FaultTarget): LedGroup | null {
   const leader = target.kind === "leader" ? nthLeader(processes, target.nth) : null;
   if (leader === null) return null;
   const { voters } = leader.replica.raft.config;
-  const others = processes.filter((other) => {
+  const others = serversOf(processes).filter((other) => {
     const isVoter = voters.some(({ serverId }) => serverId === other.serverId);
     return isVoter && other !== leader.process;
   });
@@ -133,7 +134,7 @@ function ledGroup(stage: ScenarioStage, target: FaultTarget): LedGroup | null {
 }
 
 /** Its requests have left, since its own vote is durable. */
-function hasAskedForVotes({ host }: SimulatedProcess, { tabletId }: Replica): boolean {
+function hasAskedForVotes({ host }: ServerProcess, { tabletId }: Replica): boolean {
   const replica = (host?.group(tabletId) ?? null) as Replica | null;
   if (replica === null || replica.raft.role !== "candidate") return false;
   return replica.logState.hardState.term === replica.raft.term;

@@ -10,7 +10,11 @@ import { unreachable } from "@stele/shared/assert.ts";
 import { isJoint } from "@stele/shared/raft/group-config.ts";
 import type { Random } from "@stele/shared/random.ts";
 import type { Marks } from "@stele/shared/testing/marks.ts";
-import type { ClusterUnderTest, SimulatedProcess } from "../cluster/simulated-process.ts";
+import type {
+  ClusterUnderTest,
+  ServerProcess,
+  SimulatedProcess,
+} from "../cluster/simulated-process.ts";
 import {
   answersLostInRestart,
   answersLostToLaggard,
@@ -43,6 +47,18 @@ import { ScenarioStage } from "./scenario-stage.ts";
 export const FAULT_MARK = "fault: ";
 
 const ISOLATED_AFTER_TRANSFER_MS = 1_500;
+
+type DiskAction = ActionOf<
+  | "log-step-fails"
+  | "log-disk-full"
+  | "log-disk-stalls"
+  | "store-stalls"
+  | "store-write-fails"
+  | "bit-flipped-in-log"
+  | "sector-misplaced-in-log"
+  | "bit-flipped-in-store"
+  | "disk-wiped"
+>;
 
 export class FaultInjection {
   readonly #context: InjectionContext;
@@ -99,7 +115,7 @@ export class FaultInjection {
     this.#context.timers.cancelAll();
     for (const process of this.#context.cluster.processes) {
       if (process.state === "paused") process.resume();
-      if (this.#disks.isBroken(process)) process.crash("process");
+      if (process.role !== "frontend" && this.#disks.isBroken(process)) process.crash("process");
     }
     this.keepUp();
   }
@@ -183,6 +199,33 @@ export class FaultInjection {
       case "isolated":
         return this.#network.isolate(process, action.ways);
       case "log-step-fails":
+      case "log-disk-full":
+      case "log-disk-stalls":
+      case "store-stalls":
+      case "store-write-fails":
+      case "bit-flipped-in-log":
+      case "sector-misplaced-in-log":
+      case "bit-flipped-in-store":
+      case "disk-wiped":
+        return process.role === "frontend" ? null : this.#actOnDisks(process, action);
+      case "creation-comes-late":
+        return process.role === "frontend" ? null : createLate(process, fault.id);
+      case "leaders-lost-in-turn":
+        return leadersLostInTurn(this.#stage, target, action);
+      case "leader-lost-unheard":
+        return leaderLostUnheard(this.#stage, target, action);
+      case "voters-restart-in-lease":
+        return votersRestartInLease(this.#stage, target, action, fault.id);
+      case "leadership-moved":
+        return this.#moveLeadership(target, action, fault.id);
+      default:
+        return unreachable(action);
+    }
+  }
+
+  #actOnDisks(process: ServerProcess, action: DiskAction): Effect {
+    switch (action.kind) {
+      case "log-step-fails":
         return this.#disks.failStep(process, action);
       case "log-disk-full":
         return this.#disks.fill(process, action);
@@ -203,16 +246,6 @@ export class FaultInjection {
         if (effect !== null) this.#processes.restartAfter(process, action.downMs);
         return effect;
       }
-      case "creation-comes-late":
-        return createLate(process, fault.id);
-      case "leaders-lost-in-turn":
-        return leadersLostInTurn(this.#stage, target, action);
-      case "leader-lost-unheard":
-        return leaderLostUnheard(this.#stage, target, action);
-      case "voters-restart-in-lease":
-        return votersRestartInLease(this.#stage, target, action, fault.id);
-      case "leadership-moved":
-        return this.#moveLeadership(target, action, fault.id);
       default:
         return unreachable(action);
     }
@@ -243,7 +276,7 @@ export class FaultInjection {
     if (leader === null) return null;
     if (storeHalt === null) return this.#handOver(leader, isolatedAfterMs, id);
     const { clock, disks } = leader.process;
-    disks?.store.halt(storeHalt.forMs);
+    disks.store.halt(storeHalt.forMs);
     timers.after(storeHalt.movedAfterMs, () => {
       if (leader.process.clock !== clock) return;
       const moved = this.#handOver(leader, isolatedAfterMs, id);

@@ -4,7 +4,7 @@
  */
 import type { ServerId } from "@stele/shared/ids.ts";
 import { isJoint, type GroupConfig } from "@stele/shared/raft/group-config.ts";
-import type { SimulatedProcess } from "../cluster/simulated-process.ts";
+import type { ServerProcess, SimulatedProcess } from "../cluster/simulated-process.ts";
 import type { AwaitedState, Fault, FaultTarget, FaultTrigger } from "./fault.ts";
 import type { InjectionContext } from "./injection-context.ts";
 import { BearableLoss } from "./bearable-loss.ts";
@@ -102,8 +102,8 @@ export class FaultTriggers {
     const { processes } = this.#context.cluster;
     let hasStruck = false;
     for (const process of target.kind === "whoever" ? processes : [this.#find(target)]) {
-      if (process === null || process.state === "down") continue;
-      process.disks?.log.atNthStep(trigger.step, trigger.nth, () => {
+      if (process === null || process.role === "frontend" || process.state === "down") continue;
+      process.disks.log.atNthStep(trigger.step, trigger.nth, () => {
         if (hasStruck) return;
         hasStruck = true;
         this.#reached(() => strike(process));
@@ -155,9 +155,15 @@ export class FaultTriggers {
           ({ raft }) => raft.role === "leader" && isJoint(raft.config),
         );
       case "replica-missing":
-        return lacksReplica(process, this.#context.cluster.processes);
+        return (
+          process.role !== "frontend" && lacksReplica(process, this.#context.cluster.processes)
+        );
       case "damageable-log":
-        return this.#losses.canLose(process) && damageableLog(process).length > 0;
+        return (
+          process.role !== "frontend" &&
+          this.#losses.canLose(process) &&
+          damageableLog(process).length > 0
+        );
       case "awaiting-snapshot":
         return replicasOf(process).some(({ machine }) => machine === null);
     }
@@ -166,7 +172,7 @@ export class FaultTriggers {
 
 /** Whether a tablet's first config names the server, which has not begun its replica. */
 function lacksReplica(
-  { serverId, host, state }: SimulatedProcess,
+  { serverId, host, state }: ServerProcess,
   processes: readonly SimulatedProcess[],
 ): boolean {
   if (host === null || state !== "running") return false;
@@ -178,6 +184,6 @@ function lacksReplica(
   );
 }
 
-function isVoterOn({ voters }: GroupConfig, server: ServerId | null): boolean {
+function isVoterOn({ voters }: GroupConfig, server: ServerId): boolean {
   return voters.some(({ serverId }) => serverId === server);
 }

@@ -3,11 +3,11 @@
  * servers and masters keeps steps in order as long as one master leads, so that the simulated network alone hardly
  * ever brings this about; the host must refuse it whoever asks.
  */
-import type { SimulatedProcess } from "../cluster/simulated-process.ts";
+import type { ServerProcess } from "../cluster/simulated-process.ts";
 import { DONE } from "./injection-context.ts";
 import type { Effect } from "./injection-context.ts";
 
-export function createLate({ host, state }: SimulatedProcess, nth: number): Effect {
+export function createLate({ host, state }: ServerProcess, nth: number): Effect {
   if (host === null || state !== "running") return null;
   const buried = [...host.tombstones()];
   const found = buried[nth % Math.max(1, buried.length)];

@@ -19,7 +19,7 @@ export function mastersTakeTurns(
   action: ActionOf<"masters-take-turns">,
   nth: number,
 ): Effect {
-  if (stage.disks.wipe(process) === null) return null;
+  if (process.role === "frontend" || stage.disks.wipe(process) === null) return null;
   stage.processes.restartAfter(process, 0);
   const { timers } = stage.context;
   let held: readonly Effect[] = [];

@@ -2,15 +2,17 @@
 import { CATALOG_GROUP } from "@stele/shared/ids.ts";
 import type { TabletId } from "@stele/shared/ids.ts";
 import type { Replica } from "@stele/shared/replication/replica.ts";
-import type { SimulatedProcess } from "../cluster/simulated-process.ts";
+import { serversOf } from "../cluster/simulated-process.ts";
+import type { ServerProcess, SimulatedProcess } from "../cluster/simulated-process.ts";
 
 export interface PlacedReplica {
-  readonly process: SimulatedProcess;
+  readonly process: ServerProcess;
   readonly replica: Replica;
 }
 
-export function replicasOf({ host }: SimulatedProcess): readonly Replica[] {
-  return host === null ? [] : ([...host.groups()] as Replica[]);
+export function replicasOf(process: SimulatedProcess): readonly Replica[] {
+  if (process.role === "frontend" || process.host === null) return [];
+  return [...process.host.groups()] as Replica[];
 }
 
 /** Who believes that it leads the group, in the highest term; null: nobody does. */
@@ -19,7 +21,7 @@ export function leaderOf(
   tablet: TabletId,
 ): PlacedReplica | null {
   let best: PlacedReplica | null = null;
-  for (const process of processes) {
+  for (const process of serversOf(processes)) {
     const replica = (process.host?.group(tablet) ?? null) as Replica | null;
     if (replica === null || replica.raft.role !== "leader") continue;
     if (best === null || replica.raft.term > best.replica.raft.term) best = { process, replica };

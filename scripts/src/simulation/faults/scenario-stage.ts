@@ -7,7 +7,8 @@
  */
 import { CATALOG_GROUP } from "@stele/shared/ids.ts";
 import type { ReplicaId, TabletId } from "@stele/shared/ids.ts";
-import type { SimulatedProcess } from "../cluster/simulated-process.ts";
+import { serversOf } from "../cluster/simulated-process.ts";
+import type { ServerProcess, SimulatedProcess } from "../cluster/simulated-process.ts";
 import type { DiskInjection } from "./disk-injection.ts";
 import type { InjectionContext } from "./injection-context.ts";
 import type { NetworkInjection } from "./network-injection.ts";
@@ -40,9 +41,10 @@ export class ScenarioStage {
     this.disks = disks;
   }
 
-  /** All processes of the role. */
-  all(role: Role): SimulatedProcess[] {
-    return this.context.cluster.processes.filter((process) => process.role === role);
+  /** All servers of the role. */
+  all(role: ServerProcess["role"]): ServerProcess[] {
+    const servers = serversOf(this.context.cluster.processes);
+    return servers.filter((server) => server.role === role);
   }
 
   /** The names of all processes, or of those of the role. */
@@ -72,7 +74,7 @@ export class ScenarioStage {
     process: SimulatedProcess,
     tablet: TabletId,
     nth: number,
-  ): { readonly process: SimulatedProcess; readonly replicaId: ReplicaId } | null {
+  ): { readonly process: ServerProcess; readonly replicaId: ReplicaId } | null {
     const voters = leaderOf([process], tablet)?.replica.raft.config.voters ?? [];
     const others = this.all("tablet-server").flatMap((other) => {
       const voter = voters.find(({ serverId }) => serverId === other.serverId);

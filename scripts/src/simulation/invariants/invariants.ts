@@ -21,7 +21,7 @@ import type {
   Leadership,
   StateMachine,
 } from "@stele/shared/replication/state-machine.ts";
-import type { SimulatedProcess } from "../cluster/simulated-process.ts";
+import type { ServerProcess } from "../cluster/simulated-process.ts";
 import type { Violations } from "../violation.ts";
 import { QueuedRaftTransport } from "@stele/shared/rpc/raft-transport.ts";
 import type { RaftTransport } from "@stele/shared/rpc/channel-contract.ts";
@@ -41,7 +41,7 @@ import { WatchedStore } from "./watched-store.ts";
 import { WatchedTransport } from "./watched-transport.ts";
 
 /** What is needed of a process. */
-export type WatchedProcess = Pick<SimulatedProcess, "name" | "disks" | "host" | "tainted">;
+export type WatchedProcess = Pick<ServerProcess, "name" | "disks" | "host" | "tainted">;
 
 /** One start of a server. */
 interface WatchedHost extends SurveyedStore {
@@ -78,10 +78,10 @@ export class Invariants {
     this.#survey = new StoreSurvey(this.#groups);
   }
 
-  /** The process starts: gives the parts that its host is to be opened with. REQUIRES: it has disks. */
+  /** The process starts: gives the parts that its host is to be opened with. */
   watchHost(process: WatchedProcess, parts: HostParts): HostParts {
     const { name } = process;
-    const { store } = must(process.disks, `${name} has no disks`);
+    const { store } = process.disks;
     const disk = this.#diskOf(name);
     if (process.tainted) disk.touched();
     const watched: WatchedHost = {
@@ -157,9 +157,10 @@ export class Invariants {
     this.#disks.delete(process.name);
   }
 
-  /** After every event of the process. */
-  afterEvent(process: WatchedProcess): void {
+  /** After every event of the process; null: a front-end. */
+  afterEvent(process: WatchedProcess | null): void {
     this.#leases.check();
+    if (process === null) return;
     const watched = this.#hosts.get(process.name);
     if (watched === undefined || watched.host === null) return;
     watched.queues.check(watched.host);

@@ -10,7 +10,8 @@ import type { GroupConfig } from "@stele/shared/raft/group-config.ts";
 import type { ReplicaHost } from "@stele/shared/replication/replica-host.ts";
 import type { Replica } from "@stele/shared/replication/replica.ts";
 import type { Marks } from "@stele/shared/testing/marks.ts";
-import type { ClusterUnderTest, SimulatedProcess } from "../cluster/simulated-process.ts";
+import { serversOf } from "../cluster/simulated-process.ts";
+import type { ClusterUnderTest, ServerProcess } from "../cluster/simulated-process.ts";
 
 type Names<Counters> = Partial<Readonly<Record<keyof Counters, string>>>;
 
@@ -80,11 +81,11 @@ export class HostMarks {
   /** To be called now and then, and at the end of the run. */
   sample(): void {
     this.#count(this.#cluster.network.counters, NETWORK_NAMES);
-    for (const process of this.#cluster.processes) this.#sampleProcess(process);
+    for (const process of serversOf(this.#cluster.processes)) this.#sampleProcess(process);
   }
 
-  #sampleProcess({ host, disks }: SimulatedProcess): void {
-    if (disks !== null) this.#count(disks.log.counters, LOG_DISK_NAMES);
+  #sampleProcess({ host, disks }: ServerProcess): void {
+    this.#count(disks.log.counters, LOG_DISK_NAMES);
     if (host === null) return;
     this.#count(host.counters, HOST_NAMES);
     this.#countTombstones(host);

@@ -7,15 +7,15 @@ import type { Member } from "@stele/shared/raft/group-config.ts";
 import { SeededRandom } from "@stele/shared/random.ts";
 import type { ReplicaHost } from "@stele/shared/replication/replica-host.ts";
 import { MemoryNetwork } from "@stele/shared/rpc/testing/memory-network.ts";
-import type { ServerRole } from "@stele/shared/server-role.ts";
 import { nextMacrotask } from "@stele/shared/testing/macrotask.adapter.ts";
 import { SimulatedClock } from "@stele/shared/testing/simulated-clock.ts";
 import type { ProcessClock } from "@stele/shared/testing/simulated-clock.ts";
 import type {
   ClusterUnderTest,
+  FrontendProcess,
   ProcessState,
   ServerDisks,
-  SimulatedProcess,
+  ServerProcess,
 } from "../../cluster/simulated-process.ts";
 
 const TICK_MS = 10;
@@ -39,33 +39,83 @@ export interface FabricatedReplica {
   };
 }
 
-export class FabricatedProcess implements SimulatedProcess {
+class FabricatedProcess {
   readonly name: string;
-  readonly role: ServerRole;
   readonly url: string;
-  readonly disks: ServerDisks;
-  readonly replicas: FabricatedReplica[] = [];
-  readonly suspects: { readonly replicaId: number }[] = [];
   /** What was done to it, with the time. */
   readonly life: string[] = [];
-  diskEpoch = 0;
-  tainted = false;
   state: ProcessState = "down";
   clock: ProcessClock | null = null;
   readonly #line: SimulatedClock;
 
-  constructor(line: SimulatedClock, name: string, role: ServerRole) {
+  constructor(line: SimulatedClock, name: string) {
     this.#line = line;
     this.name = name;
-    this.role = role;
     this.url = `http://${name}`;
+    this.start();
+    this.state = "running";
+  }
+
+  start(): void {
+    this.note("start");
+    this.state = "starting";
+    const clock = this.#line.process();
+    this.clock = clock;
+    const tick = (): void => void clock.after(TICK_MS, tick);
+    tick();
+    clock.after(START_MS, () => {
+      this.state = "running";
+      this.started();
+    });
+  }
+
+  crash(what: "process" | "power"): void {
+    this.note(`crash ${what}`);
+    this.clock?.stop();
+    this.clock = null;
+    this.state = "down";
+  }
+
+  pause(): void {
+    this.note("pause");
+    this.clock?.pause();
+    this.state = "paused";
+  }
+
+  resume(): void {
+    this.note("resume");
+    this.clock?.resume();
+    this.state = "running";
+  }
+
+  /** It serves. */
+  protected started(): void {}
+
+  protected note(what: string): void {
+    this.life.push(`${Math.round(this.#line.monotonicMs())} ${what}`);
+  }
+}
+
+class FabricatedFrontend extends FabricatedProcess implements FrontendProcess {
+  readonly role = "frontend";
+}
+
+export class FabricatedServer extends FabricatedProcess implements ServerProcess {
+  readonly role: ServerProcess["role"];
+  readonly disks: ServerDisks;
+  readonly replicas: FabricatedReplica[] = [];
+  readonly suspects: { readonly replicaId: number }[] = [];
+  diskEpoch = 0;
+  tainted = false;
+
+  constructor(line: SimulatedClock, name: string, role: ServerProcess["role"]) {
+    super(line, name);
+    this.role = role;
     const random = new SeededRandom(1);
     this.disks = {
       log: new MemoryLogDisk({ random, clock: line, stepMs: () => 1 }),
       store: new MemoryStoreDisk({ random, clock: line }),
     };
-    this.start();
-    this.state = "running";
   }
 
   get serverId(): ServerId {
@@ -82,68 +132,41 @@ export class FabricatedProcess implements SimulatedProcess {
     return host as unknown as ReplicaHost;
   }
 
-  start(): void {
-    this.#note("start");
-    this.state = "starting";
-    const clock = this.#line.process();
-    this.clock = clock;
-    const tick = (): void => void clock.after(TICK_MS, tick);
-    tick();
-    clock.after(START_MS, () => {
-      this.state = "running";
-      this.tainted = false;
-    });
-  }
-
-  crash(what: "process" | "power"): void {
-    this.#note(`crash ${what}`);
-    this.clock?.stop();
-    this.clock = null;
+  override crash(what: "process" | "power"): void {
+    super.crash(what);
     this.disks.log.endProcess();
-    this.state = "down";
-  }
-
-  pause(): void {
-    this.#note("pause");
-    this.clock?.pause();
-    this.state = "paused";
-  }
-
-  resume(): void {
-    this.#note("resume");
-    this.clock?.resume();
-    this.state = "running";
   }
 
   wipe(): void {
-    this.#note("wipe");
+    this.note("wipe");
     this.diskEpoch++;
     this.replicas.length = 0;
   }
 
-  #note(what: string): void {
-    this.life.push(`${Math.round(this.#line.monotonicMs())} ${what}`);
+  protected override started(): void {
+    this.tainted = false;
   }
 }
 
 export class FabricatedCluster implements ClusterUnderTest {
   readonly line = new SimulatedClock(new SeededRandom(1), nextMacrotask);
   readonly network = new MemoryNetwork(new SeededRandom(2));
-  readonly processes: readonly FabricatedProcess[];
+  readonly processes: readonly (FabricatedServer | FabricatedFrontend)[];
+  readonly #servers: readonly FabricatedServer[];
 
   constructor() {
-    const of = (role: ServerRole, ...names: string[]) =>
-      names.map((name) => new FabricatedProcess(this.line, name, role));
-    this.processes = [
+    const of = (role: ServerProcess["role"], ...names: string[]) =>
+      names.map((name) => new FabricatedServer(this.line, name, role));
+    this.#servers = [
       ...of("master", "m1", "m2", "m3"),
       ...of("tablet-server", "ts1", "ts2", "ts3", "ts4"),
-      ...of("frontend", "fe1"),
     ];
+    this.processes = [...this.#servers, new FabricatedFrontend(this.line, "fe1")];
   }
 
-  process(name: string): FabricatedProcess {
+  process(name: string): FabricatedServer {
     return must(
-      this.processes.find((process) => process.name === name),
+      this.#servers.find((process) => process.name === name),
       name,
     );
   }
