@@ -197,18 +197,6 @@ export const tabletMutants: readonly Mutant[] = [
     catchers: ["linearizability"],
   },
   {
-    name: "A write that changes nothing is answered by whoever applies the entry it was read from",
-    number: null,
-    edits: [
-      {
-        file: `${SERVER}/tablet/tablet-writes.ts`,
-        original: "for (const dependent of batch.dependents) this.#confirmRead(dependent);",
-        replacement: "for (const dependent of batch.dependents) this.#answerUnchanged(dependent);",
-      },
-    ],
-    catchers: ["linearizability"],
-  },
-  {
     name: "A chunk of a scan goes on behind the row that had no room",
     number: null,
     edits: [
