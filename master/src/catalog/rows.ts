@@ -41,7 +41,7 @@ export interface TableRow {
   readonly pending: number;
 }
 
-/** `creating`: no leader was ever reported. `dropped`: the drop entry is applied somewhere. */
+/** `creating`: no leader was ever reported. `dropped`: a leader has applied the drop entry. */
 export type TabletState = "creating" | "ready" | "dropped";
 
 /** How the first replicas of a tablet are made; forgotten once all of them were seen. */

@@ -1,5 +1,6 @@
 /**
- * Dropping: every tablet's leader is asked to commit a drop entry until some replica shows it applied; when
+ * Dropping: every tablet's leader is asked to commit a drop entry until a leader shows it applied (others may have
+ * applied it while one still serves reads under its lease, and whoever leads later applies it first); when
  * the last tablet has, the command that records it frees the table's name. Then the catalog forgets the
  * tablets in slices, which puts their replicas on the removed list.
  */

@@ -16,7 +16,8 @@ export function followReports(situation: Situation, plan: Plan): void {
     plan.commands.push({ kind: "observe-leader", tabletId: tablet.tabletId });
   }
   if (table.state !== "dropping" || tablet.state === "dropped") return;
-  if ([...reported.values()].some((replica) => replica.state === "dropped")) {
+  // Not whichever replica shows it: a leader that lags behind in applying still serves reads under its lease.
+  if (leader?.state === "dropped") {
     plan.commands.push({ kind: "observe-dropped", tabletId: tablet.tabletId });
   }
 }
