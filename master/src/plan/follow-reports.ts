@@ -11,7 +11,7 @@ import type { Plan, Situation } from "./plan.ts";
 export function followReports(situation: Situation, plan: Plan): void {
   followConfig(situation, plan);
   followReplicas(situation, plan);
-  const { tablet, table, leader, reported } = situation;
+  const { tablet, table, leader } = situation;
   if (tablet.state === "creating" && leader !== null) {
     plan.commands.push({ kind: "observe-leader", tabletId: tablet.tabletId });
   }
