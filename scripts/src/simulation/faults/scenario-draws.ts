@@ -88,14 +88,11 @@ function lateMessages({ draws }: Drawing): Scenario {
   return { target: WHOEVER, trigger, action };
 }
 
-/**
- * What is late by little meets the write's number still open; what is late by more meets what others wrote meanwhile,
- * while its front-end is silent to that tablet.
- */
+/** Soon enough that the second arrival meets the first one's number still open. */
 function overtakes({ draws }: Drawing): Scenario {
-  const byMs = draws.duration(5, 300);
-  const everyMs = draws.duration(5, 60);
-  const durationMs = draws.between(4_000, 9_000);
+  const byMs = draws.between(3, 25);
+  const everyMs = draws.between(5, 40);
+  const durationMs = draws.between(2_000, 6_000);
   const action = { kind: "late-requests-overtaken", byMs, everyMs, durationMs } as const;
   return { target: WHOEVER, trigger: AT_ONCE, action };
 }
