@@ -77,21 +77,23 @@ export class EntryBatch implements UnappliedEntry {
     return count < MAX_ENTRY_WRITES && this.#bytes + bytes <= MAX_ENTRY_BYTES;
   }
 
-  add(write: LoggedWrite): void {
+  /** @param bytes as `loggedSize` tells */
+  add(write: LoggedWrite, bytes: number): void {
     const { pending, result, version } = write;
     this.#encoded = null;
     this.writes.push(write);
     this.#maxVersion = version;
-    this.#bytes += loggedSize(write);
+    this.#bytes += bytes;
     if (result.createdRow) this.#rowsAdded++;
     if (result.version === null) this.#rowsRemoved++;
     this.#hear(pending.progress);
   }
 
-  keep(unchanged: UnchangedOutcome): void {
+  /** @param bytes as `keptSize` tells */
+  keep(unchanged: UnchangedOutcome, bytes: number): void {
     this.#encoded = null;
     this.kept.push(unchanged);
-    this.#bytes += keptSize(unchanged);
+    this.#bytes += bytes;
     this.#hear(unchanged.pending.progress);
   }
 

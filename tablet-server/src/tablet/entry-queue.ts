@@ -42,8 +42,9 @@ export class EntryQueue {
 
   /** Gives the entry that the write is in. */
   add(write: LoggedWrite, generation: number): EntryBatch {
-    const batch = this.#roomFor(loggedSize(write), generation, write.version);
-    batch.add(write);
+    const bytes = loggedSize(write);
+    const batch = this.#roomFor(bytes, generation, write.version);
+    batch.add(write, bytes);
     this.#askPropose();
     return batch;
   }
@@ -54,7 +55,8 @@ export class EntryQueue {
    * @param version the highest that was given out
    */
   keep(unchanged: UnchangedOutcome, generation: number, version: Version): void {
-    this.#roomFor(keptSize(unchanged), generation, version).keep(unchanged);
+    const bytes = keptSize(unchanged);
+    this.#roomFor(bytes, generation, version).keep(unchanged, bytes);
     this.#askPropose();
   }
 
