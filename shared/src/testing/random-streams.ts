@@ -1,6 +1,6 @@
 /**
  * The randomness of one run: streams forked from the seed by name, so that what one part draws never shifts what
- * another one does. A run whose faults were taken away keeps its clients, its network and its disks.
+ * another one does. A run whose faults were taken away draws for its clients, its network and its disks as before.
  */
 import { crc32 } from "node:zlib";
 import { SeededRandom } from "../random.ts";

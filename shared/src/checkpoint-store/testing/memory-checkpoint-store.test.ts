@@ -54,6 +54,22 @@ async function contents({ clock, disk }: CrashRun): Promise<readonly StoreEntry[
   return entries;
 }
 
+/** Lives and crashes a few times, each time found as a prefix: of so many batches, of which so many were proven. */
+async function* prefixesOf(
+  seed: number,
+  run: CrashRun,
+): AsyncGenerator<{ readonly batches: number; readonly proven: number }> {
+  let applied = 0;
+  for (let life = 0; life < 4; life++) {
+    const proven = await live(run, applied + 1);
+    const found = isPrefix(await contents(run));
+    if (found.kind === "hole") throw new Error(`seed ${seed}: ${found.detail}`);
+    expect(found.batches).toBeGreaterThanOrEqual(proven);
+    applied = found.batches;
+    yield { batches: applied, proven };
+  }
+}
+
 /** How many of the seeds end with a store that is no prefix of its batches. */
 async function countHoles(seeds: number, ownLog: "deleted" | "trusted"): Promise<number> {
   let holes = 0;
@@ -69,15 +85,8 @@ describe("after a crash the twin", () => {
   test("holds an exact prefix of the batches, at or above the last proven checkpoint", async () => {
     let keptMore = 0;
     for (let seed = 0; seed < 30; seed++) {
-      const run = newRun(seed, "deleted");
-      let applied = 0;
-      for (let life = 0; life < 4; life++) {
-        const proven = await live(run, applied + 1);
-        const found = isPrefix(await contents(run));
-        if (found.kind === "hole") throw new Error(`seed ${seed}: ${found.detail}`);
-        expect(found.batches).toBeGreaterThanOrEqual(proven);
-        keptMore += found.batches > proven ? 1 : 0;
-        applied = found.batches;
+      for await (const { batches, proven } of prefixesOf(seed, newRun(seed, "deleted"))) {
+        keptMore += batches > proven ? 1 : 0;
       }
     }
     // The seeds reach crashes that keep more than was proven as well.
@@ -178,15 +187,8 @@ describe("a twin whose operations take time", () => {
   test("still recovers to a prefix of the batches, and to all that was proven", async () => {
     let midway = 0;
     for (let seed = 0; seed < 30; seed++) {
-      const run = slowRun(seed);
-      let applied = 0;
-      for (let life = 0; life < 4; life++) {
-        const proven = await live(run, applied + 1);
-        const found = isPrefix(await contents(run));
-        if (found.kind === "hole") throw new Error(`seed ${seed}: ${found.detail}`);
-        expect(found.batches).toBeGreaterThanOrEqual(proven);
-        applied = found.batches;
-        midway += applied > 0 ? 1 : 0;
+      for await (const { batches } of prefixesOf(seed, slowRun(seed))) {
+        midway += batches > 0 ? 1 : 0;
       }
     }
     expect(midway).toBeGreaterThan(50);
