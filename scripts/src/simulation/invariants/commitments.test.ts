@@ -112,6 +112,20 @@ test("a follower with another entry where the leader committed one is found", ()
   ]);
 });
 
+test("a leader that commits further on another log than was committed is found", () => {
+  for (let index = 1; index <= 5; index++) durable(index, 2, 1, 2);
+  const one = leader().is("leader", 2, 0, [2, 2, 2, 2, 2]);
+  commitments.look(one);
+  commitments.look(one.is("leader", 2, 5, [2, 2, 2, 2, 2]));
+  for (let index = 2; index <= 7; index++) durable(index, 3, 2, 3);
+  const next = new Fabricated(3).is("leader", 3, 0, [2, 3, 3, 3, 3, 3, 3]);
+  commitments.look(next);
+  commitments.look(next.is("leader", 3, 7, [2, 3, 3, 3, 3, 3, 3]));
+  expect(found).toContain(
+    "replica 3 takes index 5 of term 3 for committed, where a leader committed one of term 2",
+  );
+});
+
 test("what a leader committed before it lost the lead is its own commit", () => {
   const one = leader().is("leader", 2, 0, [2]);
   commitments.look(one);

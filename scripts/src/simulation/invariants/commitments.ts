@@ -106,7 +106,7 @@ export class Commitments {
     for (const { index, config } of raft.configHistory()) {
       if (index <= commit) this.#members.committed(index, config);
     }
-    this.#note(replica, term);
+    this.#note(replica);
   }
 
   /** C3. */
@@ -124,14 +124,17 @@ export class Commitments {
     this.#compare(replica, commit, own);
   }
 
-  #note(replica: CommittingReplica, term: Term): void {
+  /** What it commits anew, down to what others had committed: that must be the same (C3). */
+  #note(replica: CommittingReplica): void {
     const { raft } = replica;
     const { commit } = raft;
-    this.#compare(replica, commit, term);
     for (let index = commit as number; index > 0; index--) {
-      if (this.#terms[index] !== undefined) break;
       const own = raft.termOf(index as LogIndex);
       if (own === undefined) break;
+      if (this.#terms[index] !== undefined) {
+        this.#compare(replica, index as LogIndex, own);
+        break;
+      }
       while (this.#terms.length < index) this.#terms.push(undefined);
       this.#terms[index] = own;
     }
