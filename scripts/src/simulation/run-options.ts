@@ -12,6 +12,8 @@ export interface RunOptions {
   readonly faultMs: number;
   /** A probe (probes.ts) waits up to so long for the next; 0: there are none. */
   readonly probeMs: number;
+  /** One client of each front-end is after locks alone, and waits up to so long between two operations; 0: none is. */
+  readonly contendMs: number;
 }
 
 export function drawRunOptions(random: Random): RunOptions {
@@ -22,5 +24,6 @@ export function drawRunOptions(random: Random): RunOptions {
     patienceMs: draws.of([1_000, 3_000, 8_000]),
     faultMs: draws.of([5_000, 10_000, 15_000]),
     probeMs: draws.of([0, 400, 800]),
+    contendMs: draws.of([0, 100, 300]),
   };
 }

@@ -66,6 +66,8 @@ class Run {
   readonly #hostMarks: HostMarks;
   readonly #workloads: Workloads;
   readonly #callers: readonly Caller[];
+  /** Those that are after locks alone. */
+  readonly #contenders: readonly Caller[];
   readonly #faults: readonly Fault[];
   /** Clients begin no more operations. */
   #isOver = false;
@@ -106,14 +108,12 @@ class Run {
       patienceMs: this.#options.patienceMs,
       mark: (name) => this.#marks.add(name),
     });
-    this.#callers = Array.from({ length: this.#options.clients }, (_, nth) => {
-      const name = `c${nth + 1}`;
-      const client = this.#cluster.clientOf(nth);
-      const acknowledged = (): void => this.#injection.acknowledged();
-      const answered = (json: string): void => line.mixIn(crc32(json));
-      const parts = { name, client, trace: this.#trace, acknowledged, answered };
-      return { name, client: observedClient(parts) };
-    });
+    const { clients, contendMs } = this.#options;
+    this.#callers = Array.from({ length: clients }, (_, nth) => this.#callerOf(nth, `c${nth + 1}`));
+    this.#contenders = Array.from(
+      { length: contendMs === 0 ? 0 : this.#cluster.frontends.length },
+      (_, nth) => this.#callerOf(nth, `l${nth + 1}`),
+    );
     const names = (role: SimulatedProcess["role"]) =>
       this.#cluster.processes.filter((process) => process.role === role).map(({ name }) => name);
     this.#faults =
@@ -157,7 +157,8 @@ class Run {
     if (!this.#isClean) return;
     this.#injection.begin(this.#faults);
     const working = Promise.all([
-      ...this.#callers.map((caller, nth) => this.#work(caller, nth)),
+      ...this.#callers.map((caller) => this.#work(caller)),
+      ...this.#contenders.map((caller) => this.#contend(caller)),
       ...this.#probes(),
     ]);
     await this.#pass(this.#options.faultMs);
@@ -183,14 +184,34 @@ class Run {
     return this.#violations.first === null;
   }
 
+  /** Of the nth front-end, counting round. */
+  #callerOf(nth: number, name: string): Caller {
+    const client = observedClient({
+      name,
+      client: this.#cluster.clientOf(nth),
+      trace: this.#trace,
+      acknowledged: () => this.#injection.acknowledged(),
+      answered: (json) => this.#line.mixIn(crc32(json)),
+    });
+    return { name, client };
+  }
+
+  #work(caller: Caller): Promise<void> {
+    return this.#repeat(caller, this.#options.thinkMs, () => this.#workloads.step(caller));
+  }
+
+  #contend(caller: Caller): Promise<void> {
+    return this.#repeat(caller, this.#options.contendMs, () => this.#workloads.contend(caller));
+  }
+
   /** One client, as long as clients work. */
-  async #work(caller: Caller, nth: number): Promise<void> {
-    const random = this.#streams.of(`client ${nth}`);
+  async #repeat({ name }: Caller, thinkMs: number, step: () => Promise<void>): Promise<void> {
+    const random = this.#streams.of(`client ${name}`);
     while (!this.#isOver) {
-      await delay(this.#line, random.below(this.#options.thinkMs));
+      await delay(this.#line, random.below(thinkMs));
       if (this.#isOver) return;
       this.#operations++;
-      await this.#workloads.step(caller);
+      await step();
     }
   }
 

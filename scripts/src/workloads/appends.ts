@@ -47,8 +47,7 @@ export class Appends implements Workload {
       await this.#keyed.send(caller, row, operation);
       return;
     }
-    const answer = await this.#table.write(caller, operation, null);
-    this.#rows.settle(row, { writes: 1, unknown: answer === null ? 1 : 0 });
+    await this.#rows.settledBy(row, this.#table.write(caller, operation, null));
   }
 
   finish(closing: Closing): Promise<void> {

@@ -69,10 +69,9 @@ export class Counters implements Workload {
   async #increment(caller: Caller, row: HotRow): Promise<void> {
     const tally = this.#tallyOf(row.key);
     const operation = write(row.key, [increment(COLUMNS.sum)]);
-    const answer = await this.#table.write(caller, operation, null);
+    const answer = await this.#rows.settledBy(row, this.#table.write(caller, operation, null));
     if (answer === null) tally.open++;
     if (answer?.kind === "written") tally.written++;
-    this.#rows.settle(row, { writes: 1, unknown: answer === null ? 1 : 0 });
   }
 
   #tallyOf(key: string): Tally {

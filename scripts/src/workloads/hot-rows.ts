@@ -7,6 +7,7 @@
  */
 import { assert, must } from "@stele/shared/assert.ts";
 import type { Random } from "@stele/shared/random.ts";
+import type { WriteAnswer } from "./store-client.ts";
 import type { Mark } from "./workload.ts";
 
 const OPEN_MAX = 3;
@@ -67,6 +68,13 @@ export class HotRows {
     row.unknown += ended.unknown;
     if (ended.unknown === 0 || row.unknown < UNKNOWN_MAX) return;
     if (this.retire(row)) this.#parts.mark("row retired after unknowns");
+  }
+
+  /** The write that the row was taken for. */
+  async settledBy(row: HotRow, write: Promise<WriteAnswer>): Promise<WriteAnswer> {
+    const answer = await write;
+    this.settle(row, { writes: 1, unknown: answer === null ? 1 : 0 });
+    return answer;
   }
 
   /** False: it was retired before. */

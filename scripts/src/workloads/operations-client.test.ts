@@ -225,6 +225,7 @@ const NO_BATCHES: WorkloadPlan = {
     counters: 2,
     appends: 2,
     batches: 0,
+    locks: 1,
     scans: 3,
     linkedNodes: 2,
     namedTables: 2,

@@ -58,8 +58,7 @@ export class Registers implements Workload {
       this.#note(caller, operation, await this.#keyed.send(caller, row, operation));
       return;
     }
-    const answer = await this.#table.write(caller, operation, null);
-    this.#rows.settle(row, { writes: 1, unknown: answer === null ? 1 : 0 });
+    const answer = await this.#rows.settledBy(row, this.#table.write(caller, operation, null));
     this.#note(caller, operation, answer);
   }
 

@@ -6,6 +6,7 @@ export const WORKLOAD_NAMES = [
   "counters",
   "appends",
   "batches",
+  "locks",
   "scans",
   "linkedNodes",
   "namedTables",
@@ -38,6 +39,7 @@ export function drawWorkloadPlan(random: Random): WorkloadPlan {
       counters: weight(),
       appends: weight(),
       batches: weight(),
+      locks: weight(),
       scans: weight(),
       linkedNodes: weight(),
       // Each creation is the work of many rows.

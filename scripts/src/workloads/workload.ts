@@ -13,6 +13,7 @@ export const WORKLOAD_MARKS = [
   "write unknown",
   "compare-and-set won",
   "compare-and-set lost",
+  "lock was held",
   "retried under the same key",
   "request hedged",
   "unknown write resolved by a retry",

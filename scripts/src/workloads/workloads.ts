@@ -19,6 +19,7 @@ import { COUNTER_PREFIX, Counters } from "./counters.ts";
 import { hotKey } from "./hot-rows.ts";
 import { judgeHistory } from "./judge-history.ts";
 import { LinkedNodes, NODE_PREFIX } from "./linked-nodes.ts";
+import { LOCK_PREFIX, Locks } from "./locks.ts";
 import { NamedTables } from "./named-tables.ts";
 import { RecordedTable } from "./recorded-table.ts";
 import { REGISTER_PREFIX, Registers } from "./registers.ts";
@@ -40,6 +41,8 @@ export interface WorkloadsParts {
 }
 
 const SET_UP_WITHIN_MS = 60_000;
+/** Few, so that whoever wants one finds it taken. */
+const LOCKS = 2;
 /** A key may not be empty. */
 const LOWEST_KEY = "\x00";
 
@@ -68,6 +71,7 @@ export class Workloads {
       counters: new Counters(next()),
       appends: new Appends(next()),
       batches: new Batches(next()),
+      locks: new Locks({ ...next(), rows: LOCKS }),
       scans: new Scans(next()),
       linkedNodes: new LinkedNodes(next()),
       namedTables: new NamedTables({ names, random, patienceMs, mark }),
@@ -92,6 +96,11 @@ export class Workloads {
   /** One operation. */
   step(caller: Caller): Promise<void> {
     return this.#workloads[drawWorkload(this.#parts.random, this.plan)].step(caller);
+  }
+
+  /** The same, of locks alone: callers that do nothing else meet each other there all the time. */
+  contend(caller: Caller): Promise<void> {
+    return this.#workloads.locks.step(caller);
   }
 
   /** Ends what is open and reads everything back. REQUIRES: no step is under way. */
@@ -145,6 +154,7 @@ export class Workloads {
       APPEND_PREFIX,
       COUNTER_PREFIX,
       REGISTER_PREFIX,
+      LOCK_PREFIX,
       NODE_PREFIX,
     ];
     const keys = new Set<string>();

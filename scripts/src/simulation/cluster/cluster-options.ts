@@ -61,7 +61,7 @@ export function drawClusterOptions(random: Random): ClusterOptions {
     maxAppendBytes: draws.of([32, 256, 4 * KIB, 1024 * KIB]),
     maxInflightAppends: draws.of([1, 2, 8, 256]),
     callWrites: draws.of([1, 2, 512]),
-    brokenAttempts: draws.of([1, 1, 3]),
+    brokenAttempts: draws.of([1, 3, 3]),
     leaderlessMs: draws.of([300, 3_000]),
     storePaces: draws.of([...STORE_PACES, "mixed" as const]),
   };

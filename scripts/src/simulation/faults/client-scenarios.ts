@@ -61,6 +61,45 @@ export function lateRequestsOvertaken(
   };
 }
 
+/**
+ * What arrives at last was answered, has no effect by that answer, and its front-end could not yet tell the tablet that
+ * nobody asks any more: only the answer that the tablet kept stands between it and the rows.
+ */
+export function straysBehindAnswers(
+  stage: ScenarioStage,
+  { frontend, heldMs, answeredMs, byMs }: ActionOf<"strays-behind-answers">,
+): Effect {
+  const { timers } = stage.context;
+  const links = [[frontend], stage.names("tablet-server")] as const;
+  let lasting: Effect = null;
+  let isOver = false;
+  const next = (afterMs: number, effect: Effect, step: () => void): void => {
+    lasting = effect;
+    timers.after(afterMs, () => {
+      if (isOver) return;
+      effect?.undo?.();
+      step();
+    });
+  };
+  const hold = (): void => next(heldMs, stage.network.late(...links, byMs), sendAgain);
+  const sendAgain = (): void => {
+    stage.network.breakConnections(...links);
+    next(answeredMs, null, silence);
+  };
+  const silence = (): void => next(byMs, stage.network.cutLinks(...links, "one"), goOn);
+  const goOn = (): void => {
+    stage.network.breakConnections(...links);
+    next(byMs, null, hold);
+  };
+  hold();
+  return {
+    undo: () => {
+      isOver = true;
+      lasting?.undo?.();
+    },
+  };
+}
+
 /** Answers to front-ends are lost; when all tablet servers were down, whoever waits asks again. */
 export function answersLostInRestart(
   stage: ScenarioStage,

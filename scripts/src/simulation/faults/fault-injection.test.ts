@@ -193,6 +193,34 @@ test("a master hands over while its steps about a newcomer are late", async () =
   expect(marks.of("master deposed in a replacement")).toBe(1);
 });
 
+test("what a front-end sends again passes before what it held back, and it is silent until that has come", async () => {
+  const action = {
+    kind: "strays-behind-answers",
+    frontend: "fe1",
+    heldMs: 50,
+    answeredMs: 20,
+    byMs: 200,
+    durationMs: 1_000,
+  } as const;
+  injection.begin([fault(0, { kind: "whoever" }, action)]);
+  const { network } = cluster;
+  const way = (): string => {
+    if (network.isBlocked("http://fe1", "http://ts1")) return "silent";
+    return (network.delayMs("http://fe1", "http://ts1") ?? 0) > 100 ? "held" : "passes";
+  };
+  const ways: string[] = [];
+  for (const afterMs of [25, 35, 20, 180, 20]) {
+    await cluster.line.runFor(afterMs);
+    ways.push(way());
+  }
+  expect(ways).toEqual(["held", "passes", "silent", "silent", "passes"]);
+  await cluster.line.runFor(200);
+  expect(way()).toBe("held");
+  expect(network.delayMs("http://m1", "http://ts1")).toBeLessThan(100);
+  await cluster.line.runFor(1_000);
+  expect(way()).toBe("passes");
+});
+
 function replicaOf(name: string) {
   const [replica] = cluster.process(name).replicas;
   if (replica === undefined) throw new Error(`${name} has no replica`);

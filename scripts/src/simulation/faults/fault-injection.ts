@@ -22,6 +22,7 @@ import {
   lateMessages,
   lateRequestsOvertaken,
   leaderAwayAndBack,
+  straysBehindAnswers,
 } from "./client-scenarios.ts";
 import { DiskInjection } from "./disk-injection.ts";
 import {
@@ -158,6 +159,8 @@ export class FaultInjection {
         return lateMessages(this.#stage, action);
       case "late-requests-overtaken":
         return lateRequestsOvertaken(this.#stage, action);
+      case "strays-behind-answers":
+        return straysBehindAnswers(this.#stage, action);
       case "answers-lost-in-restart":
         return answersLostInRestart(this.#stage, action);
       default:
@@ -174,6 +177,7 @@ export class FaultInjection {
       case "ring":
       case "late-messages":
       case "late-requests-overtaken":
+      case "strays-behind-answers":
       case "answers-lost-in-restart":
         return this.#actOnAll(fault);
       case "leader-cut-off-with-frontend":

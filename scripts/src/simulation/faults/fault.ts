@@ -201,6 +201,20 @@ export type ScenarioAction =
       readonly everyMs: number;
       readonly durationMs: number;
     }
+  /**
+   * Of one front-end: what it sends for a while is late, and its connections break. What it sends again is answered;
+   * then it is not heard until all of that has come, while the others write. Again and again.
+   */
+  | {
+      readonly kind: "strays-behind-answers";
+      readonly frontend: string;
+      readonly heldMs: number;
+      /** Until it is not heard any more. */
+      readonly answeredMs: number;
+      /** Of what is held; longer than both. */
+      readonly byMs: number;
+      readonly durationMs: number;
+    }
   | {
       readonly kind: "answers-lost-in-restart";
       readonly afterMs: number;

@@ -22,6 +22,7 @@ export const SCENARIO_FAMILIES = {
   "two leaders with clients": cutsOffWithFrontend,
   "late messages": lateMessages,
   "late requests overtaken": overtakes,
+  "strays behind answers": straysBehind,
   "lost answers": lostAnswers,
   "leader away and back": awayAndBack,
   replacement: replacements,
@@ -34,6 +35,7 @@ export const SCENARIO_KINDS: readonly ScenarioAction["kind"][] = [
   "leader-cut-off-with-frontend",
   "late-messages",
   "late-requests-overtaken",
+  "strays-behind-answers",
   "answers-lost-in-restart",
   "answers-lost-to-laggard",
   "leader-away-and-back",
@@ -94,6 +96,24 @@ function overtakes({ draws }: Drawing): Scenario {
   const everyMs = draws.between(5, 40);
   const durationMs = draws.between(2_000, 6_000);
   const action = { kind: "late-requests-overtaken", byMs, everyMs, durationMs } as const;
+  return { target: WHOEVER, trigger: AT_ONCE, action };
+}
+
+/** Long enough that rows change and change back while what is held is under way. */
+function straysBehind({ draws, shape }: Drawing): Scenario {
+  const frontend = draws.of(shape.frontends);
+  const heldMs = draws.duration(10, 200);
+  const answeredMs = draws.duration(10, 60);
+  const byMs = heldMs + answeredMs + draws.duration(50, 800);
+  const durationMs = draws.between(4_000, 9_000);
+  const action = {
+    kind: "strays-behind-answers",
+    frontend,
+    heldMs,
+    answeredMs,
+    byMs,
+    durationMs,
+  } as const;
   return { target: WHOEVER, trigger: AT_ONCE, action };
 }
 

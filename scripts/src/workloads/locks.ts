@@ -1,0 +1,75 @@
+/**
+ * Rows as locks: taken where there is no row, given back by deleting it, by whoever comes. What decides over a write
+ * goes to and fro all the time, so that an attempt that comes too late is evaluated otherwise than the one that was
+ * answered. The linearizability checker judges.
+ */
+import type { Random } from "@stele/shared/random.ts";
+import type { WriteOperation } from "../check/history/row-operation.ts";
+import type { Closing } from "./closing.ts";
+import { HotRows } from "./hot-rows.ts";
+import { KeyedWrites } from "./keyed-writes.ts";
+import { isRefusal } from "./recorded-table.ts";
+import type { RecordedTable } from "./recorded-table.ts";
+import type { RowWorkloadParts } from "./registers.ts";
+import type { Caller, Mark, Workload, WorkloadProblem } from "./workload.ts";
+import { COLUMNS, DELETE_ROW, NO_ROW, set, UniqueValues, write } from "./writes.ts";
+
+export const LOCK_PREFIX = "l";
+
+export class Locks implements Workload {
+  readonly #table: RecordedTable;
+  readonly #random: Random;
+  readonly #mark: Mark;
+  readonly #rows: HotRows;
+  readonly #keyed: KeyedWrites;
+  readonly #holders = new UniqueValues(LOCK_PREFIX);
+  /** By key: who took it last, as far as is known. */
+  readonly #held = new Map<string, string>();
+
+  constructor({ table, rows: count, random, mark }: RowWorkloadParts) {
+    this.#table = table;
+    this.#random = random;
+    this.#mark = mark;
+    this.#rows = new HotRows({ prefix: LOCK_PREFIX, count, random, mark });
+    this.#keyed = new KeyedWrites({ table, rows: this.#rows, random, mark });
+  }
+
+  async step(caller: Caller): Promise<void> {
+    const choice = this.#random.below(10);
+    if (choice === 0 && (await this.#keyed.again(caller))) return;
+    const row = choice < 3 ? null : this.#rows.take();
+    if (row === null) {
+      const { key } = this.#rows.any();
+      await this.#table.get(caller, { kind: "get", key, columns: null });
+      return;
+    }
+    if (choice > 6) {
+      await this.#rows.settledBy(row, this.#table.write(caller, this.#release(row.key), null));
+      return;
+    }
+    const holder = this.#holders.next();
+    const operation = write(row.key, [set(holder)], NO_ROW);
+    const answer =
+      this.#random.below(4) === 0
+        ? await this.#keyed.send(caller, row, operation)
+        : await this.#rows.settledBy(row, this.#table.write(caller, operation, null));
+    if (answer?.kind === "written") this.#held.set(row.key, holder);
+    if (isRefusal(answer)) this.#mark("lock was held");
+  }
+
+  finish(closing: Closing): Promise<void> {
+    return this.#keyed.finish(closing);
+  }
+
+  problems(): readonly WorkloadProblem[] {
+    return [];
+  }
+
+  /** By force, or only from whom it is believed to be held. */
+  #release(key: string): WriteOperation {
+    const release = write(key, [DELETE_ROW]);
+    const holder = this.#held.get(key);
+    if (holder === undefined || this.#random.below(2) === 0) return release;
+    return { ...release, test: { column: COLUMNS.value, equals: holder } };
+  }
+}
