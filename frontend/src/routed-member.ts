@@ -9,7 +9,7 @@ import { openRouting, type Routing } from "./routing/routing.ts";
 import type { RoutingLimits } from "./routing/routing-limits.ts";
 import type { RoutingMetrics } from "./routing/routing-metrics.ts";
 
-export interface RoutedMember extends Pick<Routing, "operations"> {
+export interface RoutedMember extends Pick<Routing, "operations" | "channelLoads"> {
   /** Null: it can serve; else what it waits for. */
   unreadyReason(): string | null;
   close(): void;
@@ -53,6 +53,7 @@ export function startRouting({
   void join().catch(failed);
   return {
     operations: routing.operations,
+    channelLoads: routing.channelLoads,
     unreadyReason: () => routing.watch.unreadyReason,
     close: () => {
       closing = true;

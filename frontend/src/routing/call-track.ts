@@ -62,15 +62,18 @@ export class CallTrack {
 
   /** A write whose call its tablet refused as a whole, likewise. */
   failedThere(error: DatabaseErrorBody): DatabaseErrorBody {
-    const isCertain = error.applied === "no" && this.#attempts === "none";
-    return { ...error, applied: isCertain ? "no" : "unknown" };
+    return this.#told(error, this.#attempts === "none");
   }
 
   /** A write that its tablet refused by itself, likewise. */
   refused(error: DatabaseErrorBody): DatabaseErrorBody {
     // A tablet that judged the write had every undecided attempt behind it, and keeps its judgement for strays.
     const isJudged = !ERROR_KINDS[error.code].retryable;
-    const isCertain = error.applied === "no" && (this.#attempts === "none" || isJudged);
-    return { ...error, applied: isCertain ? "no" : "unknown" };
+    return this.#told(error, this.#attempts === "none" || isJudged);
+  }
+
+  /** What the tablet says of the last attempt, where nothing can come of the others. */
+  #told(error: DatabaseErrorBody, othersAreOver: boolean): DatabaseErrorBody {
+    return { ...error, applied: error.applied === "no" && othersAreOver ? "no" : "unknown" };
   }
 }

@@ -25,6 +25,7 @@ import type { Clock } from "@stele/shared/clock.ts";
 import type { AddressEntry } from "@stele/shared/wire/address-entry.ts";
 import type { Random } from "@stele/shared/random.ts";
 import { BatchChannel } from "@stele/shared/rpc/batch-channel.ts";
+import type { ChannelLoad } from "@stele/shared/rpc/channel-contract.ts";
 import type { Exchange } from "@stele/shared/rpc/exchange.ts";
 import type { ClusterOperations, RowOperations, TableOperations } from "../operations.ts";
 import { routedCluster } from "./cluster-operations.ts";
@@ -63,6 +64,8 @@ export interface Routing {
     readonly tables: TableOperations;
     readonly cluster: ClusterOperations;
   };
+  /** Of the channels to tablet servers. */
+  readonly channelLoads: () => readonly ChannelLoad[];
   /** To be started once the cluster is joined. */
   readonly watch: MasterWatch;
   /** What is under way fails. */
@@ -117,6 +120,7 @@ export function openRouting(options: RoutingOptions): Routing {
       tables: routedTables({ masters, random }),
       cluster: routedCluster({ clock, random, rpc, masters, watch, leaderlessMs }),
     },
+    channelLoads: () => channels.loads,
     watch,
     close: () => {
       watch.stop();

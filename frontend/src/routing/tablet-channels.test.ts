@@ -13,6 +13,7 @@ function channels() {
   const open = (url: string) => {
     events.push(`open ${url}`);
     return {
+      load: { calls: 1, bytes: url.length },
       call: (payload: Buffer) => Promise.resolve(Buffer.concat([Buffer.from(url), payload])),
       close: () => void events.push(`close ${url}`),
     };
@@ -41,13 +42,14 @@ test("a server has one channel, opened when first used and closed after idling",
 });
 
 test("a channel stays while a call may be open, also when the server has moved", async () => {
-  const { clock, at, call, events } = channels();
+  const { clock, at, call, channels: all, events } = channels();
   at("http://a");
   await call(10_000);
-  at("http://b");
-  expect(await call(100)).toBe("http://b!");
+  at("http://new");
+  expect(await call(100)).toBe("http://new!");
+  expect(all.loads.map(({ bytes }) => bytes)).toEqual([10, 8]);
   await clock.runFor(5_000);
-  expect(events).toEqual(["open http://a", "open http://b", "close http://b"]);
+  expect(events).toEqual(["open http://a", "open http://new", "close http://new"]);
   await call(100);
   await clock.runFor(10_000);
   expect(events).toContain("close http://a");

@@ -7,7 +7,7 @@
 import type { Clock } from "@stele/shared/clock.ts";
 import type { ServerId } from "@stele/shared/ids.ts";
 import { ChannelFailure } from "@stele/shared/rpc/channel-contract.ts";
-import type { CallChannel } from "@stele/shared/rpc/channel-contract.ts";
+import type { CallChannel, ChannelLoad } from "@stele/shared/rpc/channel-contract.ts";
 import type { ServerDirectory } from "./server-directory.ts";
 
 /** How calls reach tablet servers. */
@@ -54,6 +54,11 @@ export class TabletChannels implements ServerCalls {
     open.usedMs = this.#parts.clock.monotonicMs();
     if (deadlineMs > open.openUntilMs) open.openUntilMs = deadlineMs;
     return open.channel.call(payload, deadlineMs);
+  }
+
+  /** Of each channel that is open. */
+  get loads(): readonly ChannelLoad[] {
+    return [...this.#channels.values(), ...this.#leaving].map(({ channel }) => channel.load);
   }
 
   /** Breaks what is under way. */

@@ -27,6 +27,7 @@ import { FaultInjection } from "./faults/fault-injection.ts";
 import { drawFaults } from "./faults/fault-plan.ts";
 import type { Fault } from "./faults/fault.ts";
 import { Invariants } from "./invariants/invariants.ts";
+import { problemOfChannel } from "./invariants/queue-limits.ts";
 import { HostMarks } from "./marks/host-marks.ts";
 import { PROBE_KINDS, probe } from "./probes.ts";
 import { drawRunOptions, type RunOptions } from "./run-options.ts";
@@ -298,8 +299,12 @@ class Run {
   }
 
   /** R3. */
-  #lookForOverdue(): void {
+  #lookAtFrontends(): void {
     for (const { name, running, state } of this.#cluster.frontends) {
+      for (const load of running?.routing.channelLoads() ?? []) {
+        const problem = problemOfChannel(load);
+        if (problem !== null) this.#violations.add("queues within limits", `${name}: ${problem}`);
+      }
       const overdue = state === "running" ? running?.open.overdue(OVERDUE_MS) : null;
       if (overdue === null || overdue === undefined) continue;
       const detail = `${name}: ${overdue.name} did not end within ${OVERDUE_MS} ms of its deadline`;
@@ -310,7 +315,7 @@ class Run {
   #survey(): void {
     if (!this.#isClean) return;
     this.#invariants.survey();
-    this.#lookForOverdue();
+    this.#lookAtFrontends();
     this.#hostMarks.sample();
   }
 }

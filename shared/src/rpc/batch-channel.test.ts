@@ -137,7 +137,9 @@ describe("a batch channel", () => {
     const queued = failureOf(byBytes.call(Buffer.alloc(90), inMs(200)));
     const refused = failureOf(byBytes.call(Buffer.alloc(11), inMs(200)));
     expect(await refused).toMatchObject({ reason: "overloaded", sent: "no" });
+    expect(byBytes.load.calls).toBe(1);
     await queued;
+    expect([byCalls.load, byBytes.load]).toEqual(Array(2).fill({ calls: 0, bytes: 0 }));
     const oversized = channelTo(port).call(Buffer.alloc(18 * 2 ** 20), inMs(200));
     expect(await failureOf(oversized)).toMatchObject({ reason: "rejected", sent: "no" });
   });

@@ -13,9 +13,10 @@
 import { unreachable } from "../assert.ts";
 import { MalformedFrameError } from "../bytes/malformed-frame-error.ts";
 import type { CancelTimer, Clock } from "../clock.ts";
+import { BATCH_CHANNEL_LIMITS, type BatchChannelLimits } from "./batch-channel-limits.ts";
 import { decodeReply, encodeBatchRequest, MAX_CALL_PAYLOAD_BYTES } from "./batch-frames.ts";
 import { ChannelFailure } from "./channel-contract.ts";
-import type { CallChannel } from "./channel-contract.ts";
+import type { CallChannel, ChannelLoad } from "./channel-contract.ts";
 import type { AbortExchange, Exchange } from "./exchange.ts";
 import { FrameReader } from "./frame.ts";
 import { GatheredReply } from "./gathered-reply.ts";
@@ -24,32 +25,6 @@ import { failureOfStatus } from "./status-failure.ts";
 export const BATCH_PATH = "/internal/batch";
 
 const SWEEP_MS = 10;
-
-export interface BatchChannelLimits {
-  /** Requests that wait for reply headers. */
-  readonly slots: number;
-  /** A request takes calls until it has so many, or so many bytes; a larger call goes alone. */
-  readonly requestCalls: number;
-  readonly requestBytes: number;
-  /** Waiting to be sent. */
-  readonly queuedBytes: number;
-  /** Waiting to be sent or to be answered. */
-  readonly openCalls: number;
-  /** Of answers that come in parts; one alone may have more. */
-  readonly replyBytes: number;
-  /** A server that sends no reply headers for so long is taken for dead. */
-  readonly headersTimeoutMs: number;
-}
-
-export const BATCH_CHANNEL_LIMITS: BatchChannelLimits = {
-  slots: 3,
-  requestCalls: 1024,
-  requestBytes: 1024 * 1024,
-  queuedBytes: 64 * 1024 * 1024,
-  openCalls: 16_384,
-  replyBytes: 256 * 1024 * 1024,
-  headersTimeoutMs: 5_000,
-};
 
 interface Call {
   readonly id: number;
@@ -107,6 +82,10 @@ export class BatchChannel implements CallChannel {
     this.#url = options.url;
     this.#channelId = options.channelId;
     this.#limits = { ...BATCH_CHANNEL_LIMITS, ...options.limits };
+  }
+
+  get load(): ChannelLoad {
+    return { calls: this.#open.size, bytes: this.#queuedBytes };
   }
 
   call(payload: Buffer, deadlineMs: number): Promise<Buffer> {

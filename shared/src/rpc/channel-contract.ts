@@ -36,8 +36,15 @@ export class ChannelFailure extends Error {
   }
 }
 
+/** What a channel holds, in memory: calls that are not settled, and the bytes of those that wait to be sent. */
+export interface ChannelLoad {
+  readonly calls: number;
+  readonly bytes: number;
+}
+
 /** The calling end, one per peer process. */
 export interface CallChannel {
+  readonly load: ChannelLoad;
   /**
    * `deadlineMs` on the local monotonic clock. The reply is this call's alone; do not keep slices
    * of it for long.

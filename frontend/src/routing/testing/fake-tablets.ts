@@ -151,6 +151,7 @@ export class FakeTablets {
   readonly open = (url: string): CallChannel => {
     const to = server(Number(new URL(url).port));
     return {
+      load: { calls: 0, bytes: 0 },
       call: (payload, deadlineMs) => this.#call(to, payload, deadlineMs),
       close: () => undefined,
     };

@@ -18,6 +18,10 @@ export function unrestReason(cluster: SimulatedCluster): string | null {
   for (const { name, running } of cluster.frontends) {
     const reason = running?.routing.unreadyReason() ?? null;
     if (reason !== null) return `${name}: ${reason}`;
+    for (const { calls, bytes } of running?.routing.channelLoads() ?? []) {
+      if (calls > 0 || bytes !== 0)
+        return `${name}: ${calls} calls and ${bytes} bytes in a channel`;
+    }
     const open = running?.open ?? null;
     if (open !== null && open.first !== null) {
       return `${name}: ${open.count} operations have not ended, the first is ${open.first.name}`;

@@ -1,10 +1,11 @@
 import { tabletId } from "@stele/shared/ids.ts";
 import { DEFAULT_HOST_LIMITS } from "@stele/shared/replication/host-parts.ts";
+import { BATCH_CHANNEL_LIMITS } from "@stele/shared/rpc/batch-channel-limits.ts";
 import { RAFT_TRANSPORT_LIMITS } from "@stele/shared/rpc/raft-transport.ts";
 import { OUTCOMES_MAX } from "@stele/tablet-server/tablet/retry-table.ts";
 import { MAX_WAITING_WRITES } from "@stele/tablet-server/tablet/tablet-writes.ts";
 import { expect, test } from "vitest";
-import { QueueLimits } from "./queue-limits.ts";
+import { problemOfChannel, QueueLimits } from "./queue-limits.ts";
 
 test("an inbox may be filled twice by what is no append, a cache once", () => {
   const found: string[] = [];
@@ -38,6 +39,17 @@ test("a tablet may hold what was in flight when it was full, and never gives bac
   expect(ofTablets((queues) => queues.checkTablet(of(-1, 0)))).toEqual([
     `tablet 3 has -1 writes waiting, and may have ${MAX_WAITING_WRITES}`,
   ]);
+});
+
+test("a channel has as many calls and bytes as it may, or one call that is larger", () => {
+  const { openCalls, queuedBytes } = BATCH_CHANNEL_LIMITS;
+  expect(problemOfChannel({ calls: openCalls, bytes: queuedBytes })).toBe(null);
+  expect(problemOfChannel({ calls: 1, bytes: queuedBytes + 1 })).toBe(null);
+  expect(problemOfChannel({ calls: openCalls + 1, bytes: 0 })).not.toBe(null);
+  expect(problemOfChannel({ calls: 2, bytes: queuedBytes + 1 })).not.toBe(null);
+  expect(problemOfChannel({ calls: 0, bytes: -1 })).toBe(
+    "a channel has 0 calls open and -1 bytes to be sent",
+  );
 });
 
 test("only a message alone may be larger than a transport's queue", () => {

@@ -1,6 +1,8 @@
 /** What waits in a server, in memory, stays within the limits of each queue. */
 import type { TabletId } from "@stele/shared/ids.ts";
 import type { HostLimits } from "@stele/shared/replication/host-parts.ts";
+import { BATCH_CHANNEL_LIMITS } from "@stele/shared/rpc/batch-channel-limits.ts";
+import type { ChannelLoad } from "@stele/shared/rpc/channel-contract.ts";
 import { RAFT_TRANSPORT_LIMITS } from "@stele/shared/rpc/raft-transport.ts";
 import { OUTCOME_BYTES_MAX, OUTCOMES_MAX } from "@stele/tablet-server/tablet/retry-table.ts";
 import {
@@ -31,6 +33,14 @@ export interface TabletQueues {
  * other attempts of them (tablet-writes.ts, W5), their outcomes (retry-table.ts).
  */
 const IN_FLIGHT = 2;
+
+/** Null: it is within its limits. A call that is larger than the whole queue waits alone. */
+export function problemOfChannel({ calls, bytes }: ChannelLoad): string | null {
+  const { openCalls, queuedBytes } = BATCH_CHANNEL_LIMITS;
+  const isWithin = calls >= 0 && calls <= openCalls && bytes >= 0;
+  if (isWithin && (bytes <= queuedBytes || calls === 1)) return null;
+  return `a channel has ${calls} calls open and ${bytes} bytes to be sent`;
+}
 
 export class QueueLimits {
   readonly #limits: HostLimits;

@@ -6,7 +6,7 @@ import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { AddressInfo, Server as TcpServer } from "node:net";
 import { systemClock } from "../../clock.ts";
 import { BatchChannel } from "../batch-channel.ts";
-import type { BatchChannelLimits } from "../batch-channel.ts";
+import type { BatchChannelLimits } from "../batch-channel-limits.ts";
 import { BatchResponder } from "../batch-responder.ts";
 import type { ChannelFailure, IncomingCall } from "../channel-contract.ts";
 import { exchangeListener } from "../exchange-listener.adapter.ts";
