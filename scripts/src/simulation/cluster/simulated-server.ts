@@ -17,13 +17,14 @@ import type {
 import type { Random } from "@stele/shared/random.ts";
 import type { HostLimits } from "@stele/shared/replication/host-parts.ts";
 import { ReplicaHost } from "@stele/shared/replication/replica-host.ts";
+import { isExcused } from "@stele/shared/replication/testing/excused-error.ts";
 import type { MemoryHost, MemoryNetwork } from "@stele/shared/rpc/testing/memory-network.ts";
 import { routeEndpoint } from "@stele/shared/rpc/rpc-route.ts";
 import type { ProcessClock, SimulatedClock } from "@stele/shared/testing/simulated-clock.ts";
+import { CorruptRecordError } from "@stele/tablet-server/storage/corrupt-record-error.ts";
 import { errorText } from "../error-text.ts";
 import type { Trace } from "../trace.ts";
 import type { Violations } from "../violation.ts";
-import { isExcused } from "./excused-error.ts";
 import { ProcessLife, type Incarnation } from "./process-life.ts";
 import type { ProcessWatcher } from "./process-watcher.ts";
 import { SimulatedDirectory } from "./simulated-directory.ts";
@@ -211,9 +212,13 @@ export class SimulatedServer implements ServerProcess {
 
   /** V1. */
   #judge(where: string, error: unknown): void {
-    if (isExcused(error, this)) return;
+    if (isExcused(error, { tainted: this.tainted, isMachineDamage: isCorrupt })) return;
     this.#parts.violations.add("process failed", `${this.name}: ${where}: ${errorText(error)}`);
   }
+}
+
+function isCorrupt(error: unknown): boolean {
+  return error instanceof CorruptRecordError;
 }
 
 function routesOn(

@@ -2,6 +2,7 @@
  * What goes wrong in a simulated run, drawn from its seed: processes, network, disks. Losses of what was
  * acknowledged stay within what the groups can bear: one replica at a time.
  */
+import { DiskError } from "../../commit-log/testing/memory-files.ts";
 import { isJoint } from "../../raft/group-config.ts";
 import type { MembershipDriver } from "./membership-driver.ts";
 import type { SimulatedCluster } from "./simulated-cluster.ts";
@@ -124,14 +125,13 @@ export class FaultInjection {
   #failDisk(server: SimulatedServer): void {
     const { random, marks } = this.#cluster;
     if (server.host === null) return;
-    server.faulty = true;
     switch (random.below(4)) {
       case 0:
         marks.add("log disk full");
         return server.logDisk.limitCapacity(4 * 1024);
       case 1:
         marks.add("store write failed");
-        return server.storeDisk.failWrites(new Error("ENOSPC"));
+        return server.storeDisk.failWrites(new DiskError("ENOSPC", "the store"));
       default:
         marks.add("log sync failed");
         return server.logDisk.failStep("sync", 1 + random.below(3));

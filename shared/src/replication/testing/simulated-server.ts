@@ -5,8 +5,8 @@
  * W1. Whatever a process does, its disks included, happens on its own clock: a paused process does nothing at
  *     all, and a stopped one never again.
  * W2. No crash makes a replica suspect: only damage does.
+ * W3. It ends by itself, or does not start, only by a fault of its disks (excused-error.ts).
  */
-import { InvariantError } from "../../assert.ts";
 import type { CheckpointStore } from "../../checkpoint-store/checkpoint-store.ts";
 import { MemoryStoreDisk } from "../../checkpoint-store/testing/memory-checkpoint-store.ts";
 import type { Clock } from "../../clock.ts";
@@ -21,6 +21,7 @@ import { DEFAULT_HOST_LIMITS } from "../host-parts.ts";
 import { ReplicaHost } from "../replica-host.ts";
 import { DamagedValueError } from "../sealed-value.ts";
 import type { Marks } from "../../testing/marks.ts";
+import { isExcused } from "./excused-error.ts";
 import type { RegisterMachines } from "./register-machine.ts";
 import type { NetworkNode, SimulatedNetwork } from "./simulated-network.ts";
 
@@ -47,8 +48,6 @@ export class SimulatedServer {
   id: ServerId;
   host: ReplicaHost | null = null;
   machines: RegisterMachines | null = null;
-  /** A fault of its disks was injected: it may fail, or refuse to start. */
-  faulty = false;
   /** Its disk may have lost what it acknowledged, and nobody has looked since. */
   tainted = false;
   logDisk: MemoryLogDisk;
@@ -78,7 +77,7 @@ export class SimulatedServer {
   }
 
   async start(): Promise<void> {
-    const { line, random, network, violation } = this.#parts;
+    const { line, random, network } = this.#parts;
     const process = line.process();
     this.#process = process;
     const mine = (): boolean => this.#process === process;
@@ -119,7 +118,6 @@ export class SimulatedServer {
       this.#checkSuspects(host);
       await this.#parts.recovered(host, machines);
       if (!mine()) return;
-      this.faulty = false;
       this.tainted = false;
       this.host = host;
       this.machines = machines;
@@ -127,9 +125,7 @@ export class SimulatedServer {
     } catch (error) {
       if (!mine()) return;
       const refused = error instanceof LogRefusedError || error instanceof DamagedValueError;
-      if (error instanceof InvariantError || !(this.faulty || (refused && this.tainted))) {
-        violation(`a server did not start: ${error instanceof Error ? error.stack : "?"}`);
-      }
+      this.#judge("did not start", error);
       this.crash("process");
       if (refused) this.wipe();
     }
@@ -168,17 +164,20 @@ export class SimulatedServer {
     this.id = serverId(this.#parts.random.uuid());
     this.logDisk = this.#newLogDisk();
     this.storeDisk = this.#newStoreDisk();
-    this.faulty = false;
     this.tainted = false;
   }
 
   #failed(error: unknown): void {
     this.#parts.marks.add("host failed");
-    if (error instanceof InvariantError || !this.faulty) {
-      const text = error instanceof Error ? error.stack : String(error);
-      this.#parts.violation(`a server failed: ${text}`);
-    }
+    this.#judge("failed", error);
     this.crash(this.#parts.random.below(2) === 0 ? "process" : "power");
+  }
+
+  /** W3. */
+  #judge(what: string, error: unknown): void {
+    if (isExcused(error, { tainted: this.tainted, isMachineDamage: () => false })) return;
+    const text = error instanceof Error ? error.stack : String(error);
+    this.#parts.violation(`a server ${what}: ${text}`);
   }
 
   /** W2. */

@@ -1,19 +1,19 @@
-import { InvariantError } from "@stele/shared/assert.ts";
-import { StoreReadError } from "@stele/shared/checkpoint-store/checkpoint-store.ts";
-import { MemoryStoreDisk } from "@stele/shared/checkpoint-store/testing/memory-checkpoint-store.ts";
-import { LogFailedError } from "@stele/shared/commit-log/commit-log.ts";
-import { openCommitLog } from "@stele/shared/commit-log/open-commit-log.ts";
-import { DiskError } from "@stele/shared/commit-log/testing/memory-files.ts";
-import { MemoryLogDisk } from "@stele/shared/commit-log/testing/memory-log-disk.ts";
-import { serverId } from "@stele/shared/ids.ts";
-import { SeededRandom } from "@stele/shared/random.ts";
-import { nextMacrotask } from "@stele/shared/testing/macrotask.adapter.ts";
-import { SimulatedClock } from "@stele/shared/testing/simulated-clock.ts";
+import { InvariantError } from "../../assert.ts";
+import { StoreReadError } from "../../checkpoint-store/checkpoint-store.ts";
+import { MemoryStoreDisk } from "../../checkpoint-store/testing/memory-checkpoint-store.ts";
+import { LogFailedError } from "../../commit-log/commit-log.ts";
+import { openCommitLog } from "../../commit-log/open-commit-log.ts";
+import { DiskError } from "../../commit-log/testing/memory-files.ts";
+import { MemoryLogDisk } from "../../commit-log/testing/memory-log-disk.ts";
+import { serverId } from "../../ids.ts";
+import { SeededRandom } from "../../random.ts";
+import { nextMacrotask } from "../../testing/macrotask.adapter.ts";
+import { SimulatedClock } from "../../testing/simulated-clock.ts";
 import { expect, test } from "vitest";
 import { isExcused } from "./excused-error.ts";
 
-const SOUND = { tainted: false };
-const DAMAGED = { tainted: true };
+const SOUND = { tainted: false, isMachineDamage: () => false };
+const DAMAGED = { tainted: true, isMachineDamage: (error: unknown) => error instanceof RangeError };
 const random = new SeededRandom(1);
 
 async function thrownBy(work: Promise<unknown>): Promise<unknown> {
@@ -55,4 +55,6 @@ test("damage is excused only while something may be damaged", () => {
   const damage = new StoreReadError("a row", { isDamage: true });
   expect([isExcused(damage, DAMAGED), isExcused(damage, SOUND)]).toEqual([true, false]);
   expect(isExcused(new StoreReadError("a row", { isDamage: false }), DAMAGED)).toBe(false);
+  const record = new RangeError("a record of a machine");
+  expect([isExcused(record, DAMAGED), isExcused(record, SOUND)]).toEqual([true, false]);
 });

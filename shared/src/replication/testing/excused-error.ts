@@ -7,21 +7,27 @@
  *     when they are told to.
  * E3. Damage shows as an error of reading. It is excused only while something may be damaged.
  */
-import { InvariantError } from "@stele/shared/assert.ts";
-import { StoreReadError } from "@stele/shared/checkpoint-store/checkpoint-store.ts";
-import { EntryReadError, LogRefusedError } from "@stele/shared/commit-log/commit-log.ts";
-import { DiskError } from "@stele/shared/commit-log/testing/memory-files.ts";
-import { DamagedValueError } from "@stele/shared/replication/sealed-value.ts";
-import { DamagedReplicaError } from "@stele/shared/replication/state-machine.ts";
-import { CorruptRecordError } from "@stele/tablet-server/storage/corrupt-record-error.ts";
+import { InvariantError } from "../../assert.ts";
+import { StoreReadError } from "../../checkpoint-store/checkpoint-store.ts";
+import { EntryReadError, LogRefusedError } from "../../commit-log/commit-log.ts";
+import { DiskError } from "../../commit-log/testing/memory-files.ts";
+import { DamagedValueError } from "../sealed-value.ts";
+import { DamagedReplicaError } from "../state-machine.ts";
 
-export function isExcused(
-  error: unknown,
-  { tainted: mayBeDamaged }: { readonly tainted: boolean },
-): boolean {
+export interface ErrorExcuses {
+  /** Something of the process may be damaged. */
+  readonly tainted: boolean;
+  /** How damage shows in what machines keep, beside the errors of hosts. */
+  readonly isMachineDamage: (error: unknown) => boolean;
+}
+
+export function isExcused(error: unknown, { tainted, isMachineDamage }: ErrorExcuses): boolean {
   const causes = causesOf(error);
   if (causes.some((cause) => cause instanceof InvariantError)) return false;
-  return causes.some((cause) => isOfFailedDisk(cause) || (mayBeDamaged && isOfDamage(cause)));
+  return causes.some((cause) => {
+    if (isOfFailedDisk(cause)) return true;
+    return tainted && (isOfDamage(cause) || isMachineDamage(cause));
+  });
 }
 
 /** From the error itself to what was thrown first. */
@@ -46,7 +52,6 @@ function isOfDamage(error: unknown): boolean {
   return (
     error instanceof LogRefusedError ||
     error instanceof DamagedValueError ||
-    error instanceof DamagedReplicaError ||
-    error instanceof CorruptRecordError
+    error instanceof DamagedReplicaError
   );
 }
