@@ -12,20 +12,25 @@ import { openLevelCheckpointStore } from "./level-checkpoint-store.adapter.ts";
 import { isPrefix, readAll } from "./testing/numbered-batches.ts";
 
 const WRITER = fileURLToPath(new URL("./testing/crash-writer.adapter.ts", import.meta.url));
-const RUNS = 24;
+/** Beside each other, since a run mostly waits for its kill. */
+const STORES = 2;
+const RUNS_PER_STORE = 12;
 
 let directory: string;
-let child: ChildProcess | null;
+let children: Set<ChildProcess>;
 
 beforeEach(() => {
   directory = mkdtempSync(join(tmpdir(), "stele-crash-"));
-  child = null;
+  children = new Set();
 });
 afterEach(async () => {
-  if (child !== null && child.exitCode === null && child.signalCode === null) {
-    child.kill("SIGKILL");
-    await once(child, "exit");
-  }
+  await Promise.all(
+    [...children].map(async (child) => {
+      const ended = once(child, "close");
+      child.kill("SIGKILL");
+      await ended;
+    }),
+  );
   rmSync(directory, { recursive: true, force: true });
 });
 
@@ -40,7 +45,7 @@ interface Life {
 /** Runs the writer until it ends; kills it `killAfterMs` after it opened the store, if given. */
 async function live(command: string, args: string[], killAfterMs: number | null): Promise<Life> {
   const writer = spawn(command, args, { stdio: ["ignore", "pipe", "inherit"] });
-  child = writer;
+  children.add(writer);
   const closed = once(writer, "close");
   let output = "";
   writer.stdout.setEncoding("utf8").on("data", (text: string) => {
@@ -49,6 +54,7 @@ async function live(command: string, args: string[], killAfterMs: number | null)
     if (isFirst && killAfterMs !== null) setTimeout(() => writer.kill("SIGKILL"), killAfterMs);
   });
   await closed;
+  children.delete(writer);
   // A line without its end was cut by the kill.
   const lines = output.split("\n").slice(0, -1);
   const numberAfter = (word: string): number =>
@@ -59,7 +65,7 @@ async function live(command: string, args: string[], killAfterMs: number | null)
 }
 
 /** How many batches the store holds, which is checked to be exactly that prefix. */
-async function prefixLength(): Promise<number> {
+async function prefixLength(directory: string): Promise<number> {
   const store = await openLevelCheckpointStore({ directory, clock: systemClock });
   const found = isPrefix(await readAll(store));
   await store.close();
@@ -67,22 +73,29 @@ async function prefixLength(): Promise<number> {
   return found.batches;
 }
 
-test("a killed process leaves an exact prefix, at or above its last proven checkpoint", async () => {
+/** Kills a writer of the same store again and again; returns how many runs proved a checkpoint. */
+async function killAgainAndAgain(store: string): Promise<number> {
   let expected = 0;
   let proofs = 0;
-  for (let run = 0; run < RUNS; run++) {
+  for (let run = 0; run < RUNS_PER_STORE; run++) {
     const killAfterMs = systemRandom.below(run % 2 === 0 ? 60 : 500);
-    const life = await live(process.execPath, [WRITER, directory], killAfterMs);
+    const life = await live(process.execPath, [WRITER, store], killAfterMs);
     expect(life.failed).toBeNull();
     expect(life.opened).toBe(expected);
-    const left = await prefixLength();
+    const left = await prefixLength(store);
     expect(left, `run ${run}, killed after ${killAfterMs} ms`).toBeGreaterThanOrEqual(life.proven);
     if (life.proven > life.opened) proofs += 1;
     expected = left;
   }
-  // Without proofs or progress the runs would have shown nothing.
-  expect(proofs).toBeGreaterThan(3);
-  expect(expected).toBeGreaterThan(RUNS * 10);
+  // Without progress or proofs the runs would have shown nothing.
+  expect(expected).toBeGreaterThan(RUNS_PER_STORE * 10);
+  return proofs;
+}
+
+test("a killed process leaves an exact prefix, at or above its last proven checkpoint", async () => {
+  const stores = Array.from({ length: STORES }, (_, index) => join(directory, String(index)));
+  const proofs = await Promise.all(stores.map(killAgainAndAgain));
+  expect(proofs.reduce((sum, count) => sum + count, 0)).toBeGreaterThan(3);
 });
 
 test("a store that cannot write ends its process and keeps what was proven", async () => {
@@ -91,5 +104,5 @@ test("a store that cannot write ends its process and keeps what was proven", asy
   const args = ["-c", limited, process.execPath, WRITER, directory];
   const life = await live("/bin/sh", args, null);
   expect(life.failed).toBe("StoreFailedError");
-  expect(await prefixLength()).toBeGreaterThanOrEqual(life.proven);
+  expect(await prefixLength(directory)).toBeGreaterThanOrEqual(life.proven);
 });
