@@ -24,7 +24,7 @@ test("a planted bug is told from a patch that changes nothing", async ({ signal 
   const results = await runMutants({
     mutants: [bug, harmless],
     range: { from: 1, seeds: 3 },
-    jobs: 1,
+    jobs: 2,
     root,
     clock: systemClock,
     signal,
