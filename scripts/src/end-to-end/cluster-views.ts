@@ -43,6 +43,10 @@ export interface Verification {
   }[];
 }
 
+/** For one attempt to compare replicas; each next one may take twice as long. */
+const VERIFY_FIRST_MS = 800;
+const VERIFY_MAX_MS = 6_400;
+
 export async function tabletsOf(rest: Rest, table: string): Promise<Tablet[]> {
   const reply = await rest.get(`/tables/${table}/tablets`);
   expect(reply.status, reply.text).toBe(200);
@@ -86,9 +90,12 @@ export async function verifyTable(
   { table, voters, withinMs = 40_000 }: { table: string; voters: number; withinMs?: number },
 ): Promise<number> {
   const verifyTablet = async ({ id }: Tablet): Promise<number> => {
+    // One that comes too early waits in vain for a replica that is being made.
+    let timeoutMs = VERIFY_FIRST_MS;
     const verification = await cluster.waitFor(
       async () => {
-        const reply = await rest.post(`/tablets/${id}:verify?timeout=5s`);
+        const reply = await rest.post(`/tablets/${id}:verify?timeout=${timeoutMs}ms`);
+        timeoutMs = Math.min(2 * timeoutMs, VERIFY_MAX_MS);
         if (reply.status !== 200) throw new Error(reply.text);
         const answer = reply.json<Verification>();
         return (!answer.equal || answer.replicas.length === voters) && answer;
