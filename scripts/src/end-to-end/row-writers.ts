@@ -9,6 +9,8 @@ import type { Reply, Rest } from "./rest.ts";
 interface Row {
   readonly key: string;
   acknowledged: number;
+  /** How many were acknowledged. */
+  writes: number;
   readonly uncertain: Set<number>;
 }
 
@@ -29,18 +31,18 @@ export class RowWriters {
   readonly #ended: Promise<unknown>;
   /** Answers other than success, and broken connections (status 0). */
   readonly refusals: Refusal[] = [];
-  #writes = 0;
 
   constructor(rest: Rest, { table, keys }: { table: string; keys: readonly string[] }) {
     this.#rest = rest;
     this.#table = table;
-    this.#rows = keys.map((key) => ({ key, acknowledged: 0, uncertain: new Set() }));
+    this.#rows = keys.map((key) => ({ key, acknowledged: 0, writes: 0, uncertain: new Set() }));
     this.#ended = Promise.all(this.#rows.map((row) => this.#write(row)));
   }
 
-  /** Acknowledged so far. */
-  get writes(): number {
-    return this.#writes;
+  /** A condition to wait for: from now on, every row was written `times` more times. */
+  eachTakes(times: number): () => Promise<boolean> {
+    const due = this.#rows.map((row) => ({ row, writes: row.writes + times }));
+    return async () => due.every(({ row, writes }) => row.writes >= writes);
   }
 
   async stop(): Promise<void> {
@@ -79,7 +81,7 @@ export class RowWriters {
     for (let value = 1; !this.#stop.signal.aborted; value++) {
       const refusal = await this.#put(path, value);
       if (refusal === null) {
-        this.#writes++;
+        row.writes++;
         row.acknowledged = value;
       } else {
         this.refusals.push(refusal);
