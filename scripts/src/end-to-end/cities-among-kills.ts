@@ -18,10 +18,12 @@ const SPLIT_KEYS = ["CN", "DE", "FR", "IT", "NL", "RU", "US"];
 const CHECKPOINTS = "stele_checkpoints_total";
 const FREED_SEGMENTS = "stele_log_segments_freed_total";
 const SNAPSHOTS = "stele_snapshots_installed_total";
+/** At least one proven checkpoint and one freed segment on so many. */
+const CITIES_PER_CHECKPOINT = 6_000;
 const smallStorage = [
   "--segment-bytes=1MiB",
   "--write-buffer-bytes=256KiB",
-  "--retained-log-bytes=512KiB",
+  "--retained-log-bytes=128KiB",
 ];
 
 interface Row {
@@ -39,15 +41,17 @@ let cluster: TestCluster;
 let rest: Rest;
 let ledger: CounterLedger;
 
-/** The import's input; when these shares of it were read something happens beside it. */
-async function* linesWith(events: ReadonlyMap<number, () => void>): AsyncGenerator<Buffer> {
+/** The import's input; when these shares of it were read, something happens that the rest waits for. */
+async function* linesWith(
+  events: ReadonlyMap<number, () => Promise<void>>,
+): AsyncGenerator<Buffer> {
   const step = 500;
   const waiting = new Map(events);
   for (let from = 0; from < cities.lines.length; from += step) {
     for (const [share, event] of waiting) {
       if (from < share * cities.lines.length) continue;
       waiting.delete(share);
-      event();
+      await event();
     }
     yield Buffer.from(`${cities.lines.slice(from, from + step).join("\n")}\n`);
   }
@@ -76,9 +80,14 @@ async function pageRows(query: string): Promise<Row[]> {
   }
 }
 
+async function countCities(): Promise<number> {
+  const reply = await rest.post("/tables/cities/rows:count", {}, { guardMs: 60_000 });
+  expect(reply.status, reply.text).toBe(200);
+  return reply.json<{ count: number }>().count;
+}
+
 async function expectAllCities(): Promise<void> {
-  const count = await rest.post("/tables/cities/rows:count", {}, { guardMs: 60_000 });
-  expect(count.json(), count.text).toEqual({ count: cities.rows.length });
+  expect(await countCities()).toBe(cities.rows.length);
   expect(firstDifference(await streamRows(""), cities.rows)).toBeNull();
 }
 
@@ -134,10 +143,18 @@ function testImport(): void {
       await cluster.kill(master);
       await cluster.restart(master);
     };
+    // Lines are read long before they are written; what it misses is more than the log keeps for it.
+    const restartServer = async (): Promise<void> => {
+      const isHalfThere = async (): Promise<boolean> => {
+        return (await countCities()) > cities.rows.length / 2;
+      };
+      await cluster.waitFor(isHalfThere, { what: "half of the cities are there" });
+      beside.push(cluster.restart(server));
+    };
     const events = new Map([
-      [0.15, () => void beside.push(killServer())],
-      [0.35, () => void beside.push(killMaster())],
-      [0.75, () => void beside.push(cluster.restart(server))],
+      [0.15, killServer],
+      [0.35, async () => void beside.push(killMaster())],
+      [0.75, restartServer],
     ]);
     const result = await cliRun(["import", "cities", "-", "--url", rest.url], {
       stdin: linesWith(events),
@@ -177,8 +194,10 @@ function testWhatIsThere(): void {
   test("checkpoints were proven, log segments freed and snapshots installed", async () => {
     const totals = await ledger.totals();
     console.log(totals);
-    expect(totals[CHECKPOINTS], "proven checkpoints").toBeGreaterThanOrEqual(20);
-    expect(totals[FREED_SEGMENTS], "freed segments").toBeGreaterThanOrEqual(20);
+    const due = Math.floor(cities.rows.length / CITIES_PER_CHECKPOINT);
+    expect(due).toBeGreaterThan(5);
+    expect(totals[CHECKPOINTS], "proven checkpoints").toBeGreaterThanOrEqual(due);
+    expect(totals[FREED_SEGMENTS], "freed segments").toBeGreaterThanOrEqual(due);
     expect(totals[SNAPSHOTS], "installed snapshots").toBeGreaterThanOrEqual(3);
   });
 }
@@ -186,9 +205,11 @@ function testWhatIsThere(): void {
 function testReadsAmongKills(): void {
   test("a stream of the whole table goes on, no row twice or missing, when a server is killed", async () => {
     const server = await busiestServer();
-    const reading = streamRows("");
-    await sleep(100);
+    let isRead = false;
+    const reading = streamRows("").finally(() => (isRead = true));
+    await sleep(50);
     await cluster.kill(server);
+    expect(isRead, "read before the server died").toBe(false);
     expect(firstDifference(await reading, cities.rows)).toBeNull();
     await cluster.restart(server);
   });
