@@ -12,15 +12,21 @@ const ROWS = `/tables/${TABLE}/rows`;
 const KEYS = ["a", "h", "p", "w"];
 /** For the answer's way back, on a machine that is busy with nine processes. */
 const SLACK_MS = 600;
-const TIMEOUTS_MS = [50, 300, 1000, 2500];
-/** Longer than the longest of them, and than the masters wait for a silent server. */
-const STOPPED_MS = 3_300;
+const TIMEOUTS_MS = [50, 300, 1000, 1800];
+/** The shortest there is: the longest election. */
+const SILENT_MS = 1_600;
+/** Longer than the longest timeout, and than the masters wait for a silent server. */
+const STOPPED_MS = 2_200;
 
 let cluster: TestCluster;
 let rest: Rest;
 
 beforeAll(async () => {
-  cluster = await TestCluster.start({ masters: 3, tabletServers: 3 });
+  cluster = await TestCluster.start({
+    masters: 3,
+    tabletServers: 3,
+    flags: { master: [`--server-silent-ms=${SILENT_MS}`] },
+  });
   rest = new Rest(cluster.url);
   const created = await rest.post("/tables", { name: TABLE, splitKeys: ["g", "n", "t"] });
   expect(created.status, created.text).toBe(201);
@@ -131,9 +137,9 @@ test("while most tablet servers are stopped, then killed", async () => {
     } finally {
       for (const id of ["ts1", "ts2"]) await cluster.kill(id);
     }
-    await sleep(1000);
+    await sleep(500);
     await cluster.kill("ts3");
-    await sleep(1000);
+    await sleep(500);
     await Promise.all(["ts1", "ts2", "ts3"].map((id) => cluster.restart(id)));
   });
   await verifyTable(cluster, rest, { table: TABLE, voters: 3 });
@@ -154,8 +160,8 @@ test("while the masters are stopped: table calls end in time as well", async () 
       if (reply.status >= 400 && ![503, 504].includes(reply.status)) slow.push(reply.text);
     };
     await Promise.all([
-      timed("create", rest.post("/tables?timeout=1500ms", { name: "late" }), 1500),
-      timed("drop", rest.delete(`/tables/${TABLE}-none?timeout=1500ms`), 1500),
+      timed("create", rest.post("/tables?timeout=1s", { name: "late" }), 1000),
+      timed("drop", rest.delete(`/tables/${TABLE}-none?timeout=1s`), 1000),
       timed("list", rest.get("/tables?timeout=1s"), 1000),
       timed("describe", rest.get("/tables/unheard?timeout=1s"), 1000),
       timed("row of unknown table", rest.get("/tables/unheard/rows/x?timeout=1s"), 1000),

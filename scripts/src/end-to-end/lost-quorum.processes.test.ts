@@ -20,9 +20,9 @@ const SPLIT_KEYS = ["b", "c", "d", "e", "f", "g", "h", "i", "j"];
 const PREFIXES = ["a", ...SPLIT_KEYS];
 /** Of its rate, by healthy traffic. */
 const KEPT = 0.8;
-const TURN_MS = 800;
+const TURN_MS = 500;
 const TURNS_MIN = 3;
-const TURNS_MAX = 12;
+const TURNS_MAX = 20;
 const TIMEOUT_MS = 8000;
 
 interface Damage {

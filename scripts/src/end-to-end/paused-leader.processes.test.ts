@@ -13,7 +13,7 @@ import { complaintsOf } from "./server-logs.ts";
  * Longer than leases and elections, and than masters and front-ends wait for a silent server (3 s). Shorter than
  * channels wait for an answer (5 s): what was sent to it before lies in its sockets when it wakes.
  */
-const PAUSE_MS = 4_000;
+const PAUSE_MS = 3_500;
 const TABLE = "pauses";
 const COUNTER = `/tables/${TABLE}/rows/counter`;
 
