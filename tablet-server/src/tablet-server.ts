@@ -15,6 +15,7 @@ import { RowService } from "./row-service.ts";
 import { tabletServerMetrics } from "./server-metrics.ts";
 import { StepExecution } from "./step-execution.ts";
 import { RowLoader } from "./tablet/row-loader.ts";
+import { TABLET_LIMITS, type TabletLimits } from "./tablet/tablet-limits.ts";
 import { Verifications } from "./tablet/verifications.ts";
 import { TabletSet } from "./tablet-set.ts";
 import { TabletSizes } from "./tablet-sizes.ts";
@@ -25,10 +26,11 @@ export interface TabletServer {
   close(): Promise<void>;
 }
 
-/** Resolves when it listens; joining the cluster goes on behind it. Rejects with what opening the disks rejects with. */
+/** `limits`: of each tablet. Resolves when it listens; joining the cluster goes on behind it. Rejects with what opening the disks rejects with. */
 export async function startTabletServer(
   world: ServerWorld,
   config: ServerConfig,
+  limits: TabletLimits = TABLET_LIMITS,
 ): Promise<TabletServer> {
   const { addresses, clock, log, random } = world;
   const failed = (error: unknown): void => world.failed("a tablet server's invariant broke", error);
@@ -43,6 +45,7 @@ export async function startTabletServer(
         clock,
         verifications: new Verifications(store, failed),
         loader: new RowLoader(store, failed),
+        limits,
         idempotencyTtlMs: config.idempotencyTtlMs,
         serverName: world.directory.identity.name,
         changed: () => changed(),

@@ -21,13 +21,6 @@ import { decodeRetryRecord } from "./retry-record.ts";
 import type { RetryRecord } from "./retry-record.ts";
 
 export const RETRY_TTL_MS = 5 * 60 * 1000;
-/**
- * A leader takes no new writes while the table is this large; outcomes that are in flight still fit. A front-end that
- * writes has about its writes in flight in here, and up to one sequence's span of numbers (10 000) for every write of
- * it that hangs; one that fell silent leaves what was in flight.
- */
-export const OUTCOMES_MAX = 100_000;
-export const OUTCOME_BYTES_MAX = 32 * 1024 * 1024;
 const OUTCOME_BASE_BYTES = 100;
 
 export type RetryLookup =
@@ -94,10 +87,6 @@ export class RetryTable {
   /** About the bytes of memory that they take. */
   get bytes(): number {
     return this.#bytes;
-  }
-
-  get isFull(): boolean {
-    return this.#size >= OUTCOMES_MAX || this.#bytes >= OUTCOME_BYTES_MAX;
   }
 
   lookUp(sequenceId: bigint, seq: number): RetryLookup {

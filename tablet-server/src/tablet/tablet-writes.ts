@@ -34,12 +34,11 @@ import { ReadConfirmation } from "./read-confirmation.ts";
 import type { RetryLookup, RetryTable } from "./retry-table.ts";
 import { RowLanes, type RowLane, type UnchangedOutcome } from "./row-lane.ts";
 import type { TabletState } from "./tablet-state.ts";
+import type { TabletLimits } from "./tablet-limits.ts";
 import { TurnBudget } from "./turn-budget.ts";
 import type { PendingWrite, Redirect, WriteCallProgress } from "./write-call.ts";
 import { WritesUnderWay } from "./writes-under-way.ts";
 
-export const MAX_WAITING_WRITES = 20_000;
-export const MAX_WAITING_BYTES = 32 * 1024 * 1024;
 const THROTTLED_RETRY_MS = 100;
 /** A full retry table is asked to forget so often. */
 const FORGET_RETRIES_MS = 1000;
@@ -59,6 +58,7 @@ export interface TabletWritesParts {
   readonly group: Group;
   readonly term: Term;
   readonly clock: Clock;
+  readonly limits: TabletLimits;
   readonly idempotencyTtlMs: number;
   readonly state: () => TabletState;
   readonly retries: RetryTable;
@@ -174,11 +174,13 @@ export class TabletWrites {
 
   /** W5. A call that was taken before is not refused: that would say what became of its writes. */
   #overload(call: WriteCall): DatabaseErrorBody | null {
-    const { retries } = this.#parts;
+    const { limits, retries } = this.#parts;
     const { bytes, writes } = this.#underWay;
-    const isFull = writes >= MAX_WAITING_WRITES || bytes >= MAX_WAITING_BYTES;
-    if (!isFull && !retries.isFull) return null;
-    if (retries.isFull) this.#forgetRetries();
+    const isFull = writes >= limits.waitingWrites || bytes >= limits.waitingBytes;
+    const isTableFull = retries.size >= limits.outcomes || retries.bytes >= limits.outcomeBytes;
+    if (!isFull && !isTableFull) return null;
+    // Outcomes that are in flight still fit.
+    if (isTableFull) this.#forgetRetries();
     if (call.writes.some(({ seq }) => this.#isKnown(call.sequenceId, seq))) return null;
     const { tabletId } = this.#parts.group;
     return {

@@ -34,6 +34,7 @@ import { loadRowForWrite } from "./load-row.ts";
 import type { RetryTable } from "./retry-table.ts";
 import type { RowLoader } from "./row-loader.ts";
 import { TabletCommands, type CommandOutcome } from "./tablet-commands.ts";
+import type { TabletLimits } from "./tablet-limits.ts";
 import { decodeTabletState, encodeTabletState, type TabletState } from "./tablet-state.ts";
 import { TabletWrites } from "./tablet-writes.ts";
 import type { Verifications } from "./verifications.ts";
@@ -44,6 +45,7 @@ export interface TabletParts {
   readonly loader: RowLoader;
   readonly clock: Clock;
   readonly verifications: Verifications;
+  readonly limits: TabletLimits;
   readonly idempotencyTtlMs: number;
   /** The operator's name of this server. */
   readonly serverName: string;
@@ -87,6 +89,10 @@ export class Tablet implements StateMachine {
 
   get state(): TabletState {
     return this.#state;
+  }
+
+  get limits(): TabletLimits {
+    return this.#parts.limits;
   }
 
   /** The write path, while this replica leads and is ready for writes. */
@@ -239,11 +245,12 @@ export class Tablet implements StateMachine {
       return;
     }
     if (this.#term !== term || this.#writes !== null) return;
-    const { clock, loader, idempotencyTtlMs } = this.#parts;
+    const { clock, limits, loader, idempotencyTtlMs } = this.#parts;
     this.#writes = new TabletWrites({
       group: this.group,
       term,
       clock,
+      limits,
       idempotencyTtlMs,
       state: () => this.#state,
       retries,

@@ -25,6 +25,7 @@ import { decodeEntry, type EntryPayload } from "../tablet/entry-payload.ts";
 import { RowLoader } from "../tablet/row-loader.ts";
 import { encodeTabletState, newTabletState, type TabletState } from "../tablet/tablet-state.ts";
 import type { Tablet } from "../tablet/tablet.ts";
+import { TABLET_LIMITS } from "../tablet/tablet-limits.ts";
 import { Verifications } from "../tablet/verifications.ts";
 import { GENERATION, SCHEMA, TABLET } from "./tablet-cluster.ts";
 
@@ -278,6 +279,7 @@ export class LoneTablet {
       clock,
       verifications: new Verifications(store, failed),
       loader: new RowLoader(store, failed),
+      limits: TABLET_LIMITS,
       idempotencyTtlMs: TTL_MS,
       serverName: "ts1",
       changed: () => undefined,

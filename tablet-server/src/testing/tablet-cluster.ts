@@ -29,6 +29,7 @@ import { TabletSet } from "../tablet-set.ts";
 import { encodeTabletState, newTabletState } from "../tablet/tablet-state.ts";
 import type { Tablet } from "../tablet/tablet.ts";
 import { RowLoader } from "../tablet/row-loader.ts";
+import { TABLET_LIMITS } from "../tablet/tablet-limits.ts";
 import { Verifications } from "../tablet/verifications.ts";
 
 export const TABLET = tabletId(7);
@@ -153,6 +154,7 @@ export class TabletCluster {
       clock,
       verifications,
       loader: new RowLoader(store, failed),
+      limits: TABLET_LIMITS,
       idempotencyTtlMs: IDEMPOTENCY_TTL_MS,
       serverName: `ts${at}`,
       changed: () => undefined,

@@ -7,6 +7,8 @@ import type { StorePace } from "@stele/shared/checkpoint-store/testing/store-lat
 import type { ServerConfig } from "@stele/shared/config-knobs.ts";
 import type { Random } from "@stele/shared/random.ts";
 import type { ServerRole } from "@stele/shared/server-role.ts";
+import { ROUTING_LIMITS } from "@stele/frontend/routing/routing-limits.ts";
+import { TABLET_LIMITS } from "@stele/tablet-server/tablet/tablet-limits.ts";
 import { Draws } from "@stele/shared/testing/draws.ts";
 
 const KIB = 1024;
@@ -33,6 +35,15 @@ export interface ClusterOptions {
   readonly callWrites: number;
   readonly brokenAttempts: number;
   readonly leaderlessMs: number;
+  /** So small that front-ends forget what they know of tablets, and begin numbers of writes anew. */
+  readonly mapTablets: number;
+  readonly mapNeighbours: number;
+  readonly mapEntryMs: number;
+  readonly retrySpan: number;
+  readonly retryTablets: number;
+  readonly parallelTablets: number;
+  /** Of each tablet: so small that it tells front-ends to slow down. */
+  readonly waitingWrites: number;
   /** So small that entries travel apart, or probes without any. */
   readonly maxAppendBytes: number;
   readonly maxInflightAppends: number;
@@ -64,6 +75,15 @@ export function drawClusterOptions(random: Random): ClusterOptions {
     brokenAttempts: draws.of([1, 3, 3]),
     leaderlessMs: draws.of([300, 3_000]),
     storePaces: draws.of([...STORE_PACES, "mixed" as const]),
+    ...draws.of([
+      { mapTablets: 4, mapNeighbours: 1 },
+      { mapTablets: ROUTING_LIMITS.mapTablets, mapNeighbours: ROUTING_LIMITS.mapNeighbours },
+    ]),
+    mapEntryMs: draws.of([1_000, ROUTING_LIMITS.mapEntryMs]),
+    retrySpan: draws.of([3, ROUTING_LIMITS.retrySpan]),
+    retryTablets: draws.of([1, ROUTING_LIMITS.retryTablets]),
+    parallelTablets: draws.of([1, ROUTING_LIMITS.parallelTablets]),
+    waitingWrites: draws.of([2, 6, TABLET_LIMITS.waitingWrites]),
   };
 }
 

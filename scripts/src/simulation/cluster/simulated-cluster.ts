@@ -4,8 +4,10 @@
  */
 import { startMaster } from "@stele/master/master-server.ts";
 import type { CatalogReplica } from "@stele/master/catalog-replica.ts";
+import type { RoutingLimits } from "@stele/frontend/routing/routing-limits.ts";
 import type { Tablet } from "@stele/tablet-server/tablet/tablet.ts";
 import type { TabletSet } from "@stele/tablet-server/tablet-set.ts";
+import { TABLET_LIMITS } from "@stele/tablet-server/tablet/tablet-limits.ts";
 import { startTabletServer } from "@stele/tablet-server/tablet-server.ts";
 import { drawnLatency, STORE_PACES } from "@stele/shared/checkpoint-store/testing/store-latency.ts";
 import type { MemoryNetwork } from "@stele/shared/rpc/testing/memory-network.ts";
@@ -33,7 +35,7 @@ export class SimulatedCluster implements ClusterUnderTest {
   readonly frontends: readonly SimulatedFrontend[];
   readonly #parts: ClusterParts;
   readonly #streams: RandomStreams;
-  readonly #replicas: 3 | 5;
+  readonly #options: ClusterOptions;
   readonly #sessions: TabletSessions;
   /** By name, of the master processes that run. */
   readonly #catalogs = new Map<string, CatalogReplica>();
@@ -47,7 +49,7 @@ export class SimulatedCluster implements ClusterUnderTest {
     this.network = parts.network;
     this.#parts = parts;
     this.#streams = streams;
-    this.#replicas = options.replicas;
+    this.#options = options;
     this.#sessions = new TabletSessions((detail) => {
       parts.violations.add("linearizability", detail);
     });
@@ -80,9 +82,7 @@ export class SimulatedCluster implements ClusterUnderTest {
     this.frontends = plans
       .filter(({ role }) => role === "frontend")
       .map((plan) => {
-        const { callWrites, brokenAttempts, leaderlessMs } = options;
-        const limits = { callWrites, brokenAttempts, leaderlessMs };
-        return new SimulatedFrontend(parts, { ...of(plan), limits });
+        return new SimulatedFrontend(parts, { ...of(plan), limits: routingLimits(options) });
       });
     this.processes = [...this.masters, ...this.tabletServers, ...this.frontends];
   }
@@ -128,7 +128,7 @@ export class SimulatedCluster implements ClusterUnderTest {
         const { rows, tables } = running.routing.operations;
         return { clock: running.clock, rows: this.#sessions.watch(rows), tables };
       },
-      replicas: this.#replicas,
+      replicas: this.#options.replicas,
       chunkRows: 1 + this.#streams.of(`chunks ${nth}`).below(30),
       unexpected: (error) => {
         const text = `${frontend.name}: ${errorText(error)}`;
@@ -150,8 +150,20 @@ export class SimulatedCluster implements ClusterUnderTest {
   #startTabletServer({ name }: ServerPlan): StartServer {
     return async (world, config) => {
       this.#tablets.delete(name);
-      const { tablets } = await startTabletServer(world, config);
+      const { waitingWrites } = this.#options;
+      const { tablets } = await startTabletServer(world, config, {
+        ...TABLET_LIMITS,
+        waitingWrites,
+      });
       this.#tablets.set(name, tablets);
     };
   }
+}
+
+function routingLimits(options: ClusterOptions): Partial<RoutingLimits> {
+  const { brokenAttempts, callWrites, leaderlessMs, parallelTablets } = options;
+  const { mapTablets, mapNeighbours, mapEntryMs, retrySpan, retryTablets } = options;
+  const map = { mapTablets, mapNeighbours, mapEntryMs };
+  const retries = { brokenAttempts, retrySpan, retryTablets };
+  return { ...map, ...retries, callWrites, leaderlessMs, parallelTablets };
 }

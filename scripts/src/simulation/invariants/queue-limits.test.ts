@@ -2,8 +2,7 @@ import { tabletId } from "@stele/shared/ids.ts";
 import { DEFAULT_HOST_LIMITS } from "@stele/shared/replication/host-parts.ts";
 import { BATCH_CHANNEL_LIMITS } from "@stele/shared/rpc/batch-channel-limits.ts";
 import { RAFT_TRANSPORT_LIMITS } from "@stele/shared/rpc/raft-transport.ts";
-import { OUTCOMES_MAX } from "@stele/tablet-server/tablet/retry-table.ts";
-import { MAX_WAITING_WRITES } from "@stele/tablet-server/tablet/tablet-writes.ts";
+import { TABLET_LIMITS } from "@stele/tablet-server/tablet/tablet-limits.ts";
 import { expect, test } from "vitest";
 import { problemOfChannel, QueueLimits } from "./queue-limits.ts";
 
@@ -28,16 +27,18 @@ function ofTablets(check: (queues: QueueLimits) => void): string[] {
 test("a tablet may hold what was in flight when it was full, and never gives back more than it took", () => {
   const of = (writes: number, size: number) => ({
     tabletId: tabletId(3),
+    limits: TABLET_LIMITS,
     writes: { waiting: { writes, bytes: 0 } },
     retries: { size, bytes: 0 },
   });
-  const full = of(2 * MAX_WAITING_WRITES, 2 * OUTCOMES_MAX);
+  const { outcomes, waitingWrites } = TABLET_LIMITS;
+  const full = of(2 * waitingWrites + 16, 2 * outcomes + 16);
   expect(ofTablets((queues) => queues.checkTablet(full))).toEqual([]);
   expect(ofTablets((queues) => queues.checkTablet({ ...full, writes: null }))).toEqual([]);
-  const over = of(2 * MAX_WAITING_WRITES + 1, 2 * OUTCOMES_MAX + 1);
+  const over = of(2 * waitingWrites + 17, 2 * outcomes + 17);
   expect(ofTablets((queues) => queues.checkTablet(over))).toHaveLength(2);
   expect(ofTablets((queues) => queues.checkTablet(of(-1, 0)))).toEqual([
-    `tablet 3 has -1 writes waiting, and may have ${MAX_WAITING_WRITES}`,
+    `tablet 3 has -1 writes waiting, and may have ${waitingWrites}`,
   ]);
 });
 

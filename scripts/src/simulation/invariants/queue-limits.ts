@@ -4,11 +4,7 @@ import type { HostLimits } from "@stele/shared/replication/host-parts.ts";
 import { BATCH_CHANNEL_LIMITS } from "@stele/shared/rpc/batch-channel-limits.ts";
 import type { ChannelLoad } from "@stele/shared/rpc/channel-contract.ts";
 import { RAFT_TRANSPORT_LIMITS } from "@stele/shared/rpc/raft-transport.ts";
-import { OUTCOME_BYTES_MAX, OUTCOMES_MAX } from "@stele/tablet-server/tablet/retry-table.ts";
-import {
-  MAX_WAITING_BYTES,
-  MAX_WAITING_WRITES,
-} from "@stele/tablet-server/tablet/tablet-writes.ts";
+import type { TabletLimits } from "@stele/tablet-server/tablet/tablet-limits.ts";
 import type { Report } from "./report.ts";
 
 export interface HostQueues {
@@ -24,6 +20,7 @@ export interface TransportQueue {
 /** Null: there is none. */
 export interface TabletQueues {
   readonly tabletId: TabletId;
+  readonly limits: TabletLimits;
   readonly writes: { readonly waiting: { readonly writes: number; readonly bytes: number } } | null;
   readonly retries: { readonly size: number; readonly bytes: number } | null;
 }
@@ -33,6 +30,8 @@ export interface TabletQueues {
  * other attempts of them (tablet-writes.ts, W5), their outcomes (retry-table.ts).
  */
 const IN_FLIGHT = 2;
+/** Writes of a call that came when there was room for one more: workloads send no larger ones. */
+const LAST_CALL = 16;
 
 /** Null: it is within its limits. A call that is larger than the whole queue waits alone. */
 export function problemOfChannel({ calls, bytes }: ChannelLoad): string | null {
@@ -69,15 +68,16 @@ export class QueueLimits {
     this.#report(`${messages} messages of ${bytes} bytes wait for one server`);
   }
 
-  checkTablet({ tabletId, writes, retries }: TabletQueues): void {
+  checkTablet({ tabletId, limits, writes, retries }: TabletQueues): void {
+    const { waitingWrites, waitingBytes, outcomes, outcomeBytes } = limits;
     const held = [
-      { what: "writes waiting", count: writes?.waiting.writes, limit: MAX_WAITING_WRITES },
-      { what: "bytes of writes waiting", count: writes?.waiting.bytes, limit: MAX_WAITING_BYTES },
-      { what: "results for retries", count: retries?.size, limit: OUTCOMES_MAX },
-      { what: "bytes of results for retries", count: retries?.bytes, limit: OUTCOME_BYTES_MAX },
+      { what: "writes waiting", count: writes?.waiting.writes, limit: waitingWrites },
+      { what: "bytes of writes waiting", count: writes?.waiting.bytes, limit: waitingBytes },
+      { what: "results for retries", count: retries?.size, limit: outcomes },
+      { what: "bytes of results for retries", count: retries?.bytes, limit: outcomeBytes },
     ];
     for (const { what, count = 0, limit } of held) {
-      if (count < 0 || count > IN_FLIGHT * limit) {
+      if (count < 0 || count > IN_FLIGHT * limit + LAST_CALL) {
         this.#report(`tablet ${tabletId} has ${count} ${what}, and may have ${limit}`);
       }
     }
