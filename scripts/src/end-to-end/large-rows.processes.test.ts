@@ -62,10 +62,8 @@ test("a row grows step by step beyond a frame, and rows beside it", async () => 
     const reply = await rest.patch(`/tables/${TABLE}/rows/big`, { set });
     expect(reply.status, reply.text).toBe(200);
   }
-  for (const key of MEDIUM) {
-    const reply = await rest.put(`/tables/${TABLE}/rows/${key}/cells/d:x`, textOf(key));
-    expect(reply.status, reply.text).toBe(201);
-  }
+  const puts = MEDIUM.map((key) => rest.put(`/tables/${TABLE}/rows/${key}/cells/d:x`, textOf(key)));
+  for (const reply of await Promise.all(puts)) expect(reply.status, reply.text).toBe(201);
   const small = await rest.put(`/tables/${TABLE}/rows/z`, { columns: { "d:x": "small" } });
   expect(small.status, small.text).toBe(201);
 });

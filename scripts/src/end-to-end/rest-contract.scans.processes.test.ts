@@ -259,14 +259,16 @@ describe("after a failover", () => {
 
   test("a stream that the front-end cannot finish has no end line", async () => {
     const value = "v".repeat(100_000);
-    for (const each of ["a", "h", "p", "w"]) {
-      const ops = Array.from({ length: 100 }, (_, index) => ({
+    const fillings = ["a", "h", "p", "w"].map((each) => {
+      const ops = Array.from({ length: 60 }, (_, index) => ({
         put: { key: `${each}-large-${index}`, columns: { "d:x": value } },
       }));
-      const filled = await rest.post("/tables/scratch/rows:batch", { ops });
-      expect(filled.status, filled.text.slice(0, 500)).toBe(200);
+      return rest.post("/tables/scratch/rows:batch", { ops });
+    });
+    for (const { status, text } of await Promise.all(fillings)) {
+      expect(status, text.slice(0, 500)).toBe(200);
     }
-    // 40 MB: more than the buffers on the way hold, so the front-end is amid it when it dies.
+    // 24 MB: more than the buffers on the way hold, so the front-end is amid it when it dies.
     const stream = await fetch(`${other.url}/v1/tables/scratch/rows`, { headers: ndjson });
     const reader = stream.body?.getReader();
     await reader?.read();
@@ -275,6 +277,5 @@ describe("after a failover", () => {
       while ((await reader?.read())?.done === false);
     })();
     await expect(reading, "a cut stream must not look complete").rejects.toThrow();
-    await cluster.restart("fe2");
   });
 });
