@@ -21,7 +21,7 @@ afterEach(() => rmSync(directory, { recursive: true, force: true }));
 test("what clients were told holds while processes are killed, stopped and cut off", async () => {
   const report = await runNemesis({
     sizes: { masters: 3, tabletServers: 3, frontends: 1 },
-    durationMs: 8_000,
+    durationMs: 6_000,
     seed: SEED,
     kinds: KINDS,
     clients: 6,
