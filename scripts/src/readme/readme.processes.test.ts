@@ -1,6 +1,7 @@
 /**
  * Runs every shell block of the README, in order, as a newcomer would: `npm start` in the background, everything else
- * to its end. Only the port and the places of files differ, so that the test disturbs nobody.
+ * to its end. Only the port and the places of files differ, so that the test disturbs nobody, and what npx found once is
+ * called without it from then on.
  */
 import { spawn, spawnSync, type ChildProcess } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
@@ -16,6 +17,10 @@ import { shellBlocks } from "./shell-blocks.ts";
 const root = fileURLToPath(new URL("../../..", import.meta.url));
 const blocks = shellBlocks(readFileSync(join(root, "README.md"), "utf8"));
 const START = "npm start";
+const COMMAND = "npx stele";
+const FOUND_BY_NPX = "scripts/bin/stele.mjs";
+/** The first block with the command shows that npx finds it; npx takes longer than what it starts. */
+const firstWithCommand = blocks.find(({ text }) => text.includes(COMMAND));
 const READY_WITHIN_MS = 60_000;
 const STOPPED_WITHIN_MS = 20_000;
 
@@ -59,9 +64,18 @@ test("the README begins with the start", () => {
   expect(blocks[0]?.text).toBe(START);
 });
 
+test("npx stele is the checkout's own command", () => {
+  const { bin } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as {
+    readonly bin: Readonly<Record<string, string>>;
+  };
+  expect(bin).toEqual({ stele: FOUND_BY_NPX });
+  expect(firstWithCommand).toBeDefined();
+});
+
 for (const { line, text } of blocks.slice(1)) {
   test(`the block of line ${line} runs`, { timeout: 120_000 }, () => {
-    const script = here(text);
+    const isFirst = text === firstWithCommand?.text;
+    const script = here(isFirst ? text : text.replaceAll(COMMAND, `node ${FOUND_BY_NPX}`));
     const { status, stdout, stderr } = spawnSync("bash", ["-euo", "pipefail", "-c", script], {
       cwd: root,
       env: { ...process.env, STELE_URL: `http://127.0.0.1:${port}` },
