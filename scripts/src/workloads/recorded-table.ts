@@ -166,6 +166,7 @@ export class RecordedTable {
     else if (answer.kind === "written") this.#mark("write acknowledged");
     else if (REFUSALS.has(answer.code)) this.#mark("write refused");
     else this.#mark("write failed for certain");
+    if (answer?.kind === "failed" && answer.code === "THROTTLED") this.#mark("write throttled");
   }
 
   #markScan({ reverse, start, end: until }: ScanOperation, { resume }: ScannedOutcome): void {

@@ -10,6 +10,7 @@ export const WORKLOAD_MARKS = [
   "write acknowledged",
   "write refused",
   "write failed for certain",
+  "write throttled",
   "write unknown",
   "compare-and-set won",
   "compare-and-set lost",
