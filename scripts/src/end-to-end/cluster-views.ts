@@ -43,10 +43,6 @@ export interface Verification {
   }[];
 }
 
-/** For one attempt to compare replicas; each next one may take twice as long. */
-const VERIFY_FIRST_MS = 800;
-const VERIFY_MAX_MS = 6_400;
-
 export async function tabletsOf(rest: Rest, table: string): Promise<Tablet[]> {
   const reply = await rest.get(`/tables/${table}/tablets`);
   expect(reply.status, reply.text).toBe(200);
@@ -80,6 +76,16 @@ export async function leaderOfRow(rest: Rest, table: string, key: string): Promi
   return server;
 }
 
+interface VerificationWish {
+  readonly table: string;
+  readonly voters: number;
+  readonly withinMs?: number;
+  /** Short where replicas are being made: a try too early waits in vain. Each may double the last. */
+  readonly firstTryMs?: number;
+}
+
+const TRY_MS = 5_000;
+
 /**
  * Waits until every tablet has `voters` caught-up replicas, and compares their contents. Replicas
  * that differ fail at once: no waiting makes that right. Resolves to the number of rows.
@@ -87,15 +93,14 @@ export async function leaderOfRow(rest: Rest, table: string, key: string): Promi
 export async function verifyTable(
   cluster: TestCluster,
   rest: Rest,
-  { table, voters, withinMs = 40_000 }: { table: string; voters: number; withinMs?: number },
+  { table, voters, withinMs = 40_000, firstTryMs = TRY_MS }: VerificationWish,
 ): Promise<number> {
   const verifyTablet = async ({ id }: Tablet): Promise<number> => {
-    // One that comes too early waits in vain for a replica that is being made.
-    let timeoutMs = VERIFY_FIRST_MS;
+    let timeoutMs = firstTryMs;
     const verification = await cluster.waitFor(
       async () => {
         const reply = await rest.post(`/tablets/${id}:verify?timeout=${timeoutMs}ms`);
-        timeoutMs = Math.min(2 * timeoutMs, VERIFY_MAX_MS);
+        timeoutMs = Math.min(2 * timeoutMs, TRY_MS);
         if (reply.status !== 200) throw new Error(reply.text);
         const answer = reply.json<Verification>();
         return (!answer.equal || answer.replicas.length === voters) && answer;

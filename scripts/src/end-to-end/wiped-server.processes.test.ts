@@ -59,7 +59,7 @@ test("a wiped server returns under a new serverId and gets all its replicas agai
     );
     expect(after.serverId).toMatch(/^[0-9a-f]{8}-[0-9a-f-]{27}$/);
     // Only who has a replica's data can be compared: its former self cannot.
-    await verifyTable(cluster, rest, { table: TABLE, voters: 3 });
+    await verifyTable(cluster, rest, { table: TABLE, voters: 3, firstTryMs: 800 });
     await waitForVoters(cluster, rest, { table: TABLE, voters: 3 });
     await cluster.waitFor(writers.eachTakes(10), { what: "writes go on" });
   } finally {
