@@ -67,9 +67,10 @@ export class Locks implements Workload {
 
   /** By force, or only from whom it is believed to be held. */
   #release(key: string): WriteOperation {
-    const release = write(key, [DELETE_ROW]);
     const holder = this.#held.get(key);
-    if (holder === undefined || this.#random.below(2) === 0) return release;
+    if (holder === undefined || this.#random.below(2) === 0) return write(key, [DELETE_ROW]);
+    // The row goes with its only column.
+    const release = write(key, [{ kind: "delete", column: COLUMNS.value }]);
     return { ...release, test: { column: COLUMNS.value, equals: holder } };
   }
 }
