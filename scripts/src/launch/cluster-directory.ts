@@ -9,9 +9,10 @@
 // D1. The number of masters never changes: it is the size of the catalog's Raft group.
 // D2. `formed` is written only after the whole cluster was ready once; until then masters may still
 //     form it, afterwards an empty master directory is a lost master.
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { makeDirectories } from "@stele/shared/make-directories.adapter.ts";
 import { lockDirectory, LockHeldError } from "@stele/shared/process/process-lock.adapter.ts";
 import type { ProcessLock } from "@stele/shared/process/process-lock.adapter.ts";
 import type { ServerRole } from "@stele/shared/server-role.ts";
@@ -56,7 +57,7 @@ export class ClusterDirectory {
 
   create(): void {
     try {
-      mkdirSync(this.logsPath, { recursive: true });
+      makeDirectories(this.logsPath);
     } catch (error) {
       throw new LaunchError(`cannot use ${this.path} as data directory: ${messageOf(error)}`);
     }

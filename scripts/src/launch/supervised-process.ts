@@ -3,12 +3,15 @@
 // S1. At most one process of a plan runs at a time; a restart waits for the exit of the one before.
 // S2. After retire() nothing is started again.
 // S3. The process holds the read end of a pipe as descriptor 3 and ends when the launcher does.
+// S4. Whoever was told of a death is told when a restart serves again.
 import { spawn } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
 import { closeSync, fstatSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
 import { assert } from "@stele/shared/assert.ts";
 import type { ServerPlan } from "./cluster-layout.ts";
 import { lastLogLines, openProcessLog } from "./process-log.ts";
+import { probeReadiness } from "./readiness.ts";
 
 const BACKOFF_MIN_MS = 200;
 const BACKOFF_MAX_MS = 5000;
@@ -20,6 +23,8 @@ const RETELL_DEATHS = 12;
 /** Ctrl-C reaches the servers as well as the launcher; a death told in between would alarm. */
 const TELL_AFTER_MS = 100;
 const LOG_LINES_TOLD = 8;
+/** Between two looks at whether a restarted server serves. */
+const BACK_POLL_MS = 100;
 
 export interface Supervision {
   readonly plan: ServerPlan;
@@ -40,6 +45,8 @@ export class SupervisedProcess {
   #logFrom = 0;
   #quickDeaths = 0;
   #retired = false;
+  /** S4. */
+  #isMissed = false;
   readonly #timers = new Set<NodeJS.Timeout>();
   #ended: Promise<void> = Promise.resolve();
 
@@ -87,6 +94,7 @@ export class SupervisedProcess {
       child.once("exit", (code, signal) => end(signal ?? `exit code ${code}`, code));
     });
     onStarted();
+    if (this.#isMissed) void this.#tellReturn(child);
   }
 
   /** Resolves when no process of this plan runs. */
@@ -131,6 +139,7 @@ export class SupervisedProcess {
     const { restart, tell, logPath, plan } = this.#supervision;
     const deaths = this.#quickDeaths;
     if (deaths > CRASH_LOOP_DEATHS && deaths % RETELL_DEATHS !== 0) return;
+    this.#isMissed = restart;
     const next = restart ? `restarting in ${delayMs / 1000} s` : "not restarted";
     if (deaths < CRASH_LOOP_DEATHS) {
       tell(`${plan.id} ended (${how}), ${next}`);
@@ -139,6 +148,19 @@ export class SupervisedProcess {
     tell(`${plan.id} keeps ending (${how}, ${deaths} times in a row), ${next}; its last words:`);
     for (const line of this.lastWords()) tell(`  ${line}`);
     tell(`  more in ${logPath}`);
+  }
+
+  /** S4. Ends with the process. */
+  async #tellReturn(child: ChildProcess): Promise<void> {
+    const { plan, tell } = this.#supervision;
+    for (;;) {
+      const { kind } = await probeReadiness(plan.url);
+      if (this.#child !== child || this.#retired) return;
+      if (kind === "ready") break;
+      await sleep(BACK_POLL_MS);
+    }
+    this.#isMissed = false;
+    tell(`${plan.id} is back`);
   }
 
   /** The last lines that the latest process wrote to its log. */

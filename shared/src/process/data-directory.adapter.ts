@@ -11,6 +11,7 @@
 import { mkdir, readdir, rename } from "node:fs/promises";
 import { join } from "node:path";
 import { serverId } from "../ids.ts";
+import { makeDirectories } from "../make-directories.adapter.ts";
 import type { Random } from "../random.ts";
 import { DamagedFileError, DurableJsonFile } from "./durable-json-file.adapter.ts";
 import { FORMAT_VERSION, formatVersionOnly, identityFile } from "./identity.ts";
@@ -41,10 +42,10 @@ export type DataDirectoryPart = "commit-log" | "store" | "addresses.json";
 const OWN_FILES = new Set(["identity.json", ".identity.json.new", "lock"]);
 const SET_ASIDE = /^set-aside-/;
 
-/** Throws `DataDirectoryError` if the directory is in use, another server's, or of a newer version. */
+/** Throws `DataDirectoryError` if the directory cannot be made, is in use, another server's, or of a newer version. */
 export async function openDataDirectory(options: DataDirectoryOptions): Promise<DataDirectory> {
   const { path } = options;
-  await mkdir(path, { recursive: true });
+  makeUsable(path);
   const lock = await lockDirectory(path).catch((error: unknown) => {
     if (!(error instanceof LockHeldError)) throw error;
     throw new DataDirectoryError(
@@ -68,6 +69,15 @@ export async function openDataDirectory(options: DataDirectoryOptions): Promise<
   } catch (error) {
     await lock.release();
     throw error;
+  }
+}
+
+function makeUsable(path: string): void {
+  try {
+    makeDirectories(path);
+  } catch (error) {
+    const { message } = error as Error;
+    throw new DataDirectoryError(`cannot use ${path} as --data-dir: ${message}`, { cause: error });
   }
 }
 

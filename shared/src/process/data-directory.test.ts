@@ -52,6 +52,15 @@ async function refusal(opening: Promise<unknown>): Promise<string> {
 const identityPath = (): string => join(path, "identity.json");
 
 describe("a data directory", () => {
+  test("that cannot be made is refused with the reason", async () => {
+    const file = join(path, "file");
+    writeFileSync(file, "");
+    const below = join(file, "data");
+    expect(await refusal(open({ path: below }))).toContain(
+      `cannot use ${below} as --data-dir: ENOTDIR`,
+    );
+  });
+
   test("is the same server each time it is opened", async () => {
     const first = await open();
     const { identity } = first;
