@@ -18,6 +18,7 @@ import { encodeEntry, type EntryPayload, type WriteEntry } from "./entry-payload
 import { encodeIdempotencyRecord } from "./idempotency.ts";
 import { logAge } from "./log-age.ts";
 import { RetryTable } from "./retry-table.ts";
+import { TABLET_LIMITS } from "./tablet-limits.ts";
 import { encodeRetryRecord } from "./retry-record.ts";
 import { encodeTabletState, newTabletState, type TabletState } from "./tablet-state.ts";
 
@@ -42,7 +43,7 @@ class Applied {
     generation: GENERATION,
     space: SPACE,
   });
-  readonly #retries = RetryTable.restore(null, []);
+  readonly #retries = RetryTable.restore(null, [], TABLET_LIMITS.retryTtlMs);
   reads = 0;
 
   async apply(commands: readonly CommittedCommand[]): Promise<void> {
@@ -271,7 +272,7 @@ describe("applying entries", () => {
     const many = write(Array.from({ length: 700 }, (_, at) => put(`r${at}`, at + 1)));
     const verify = { kind: "verify", generation: GENERATION, verifyId: 9 } as const;
     const commands = logged([write([]), verify, many, many, many]);
-    const retries = RetryTable.restore(null, []);
+    const retries = RetryTable.restore(null, [], TABLET_LIMITS.retryTtlMs);
     const { state } = new Applied();
     const none = () => Promise.resolve([]);
     const first = await applyCommands(state, retries, commands, none);

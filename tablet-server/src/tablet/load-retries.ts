@@ -14,9 +14,13 @@ const STEP_RECORDS = 500;
 const STEP_BYTES = 1024 * 1024;
 
 /** REQUIRES: nothing of the tablet is being applied. Throws `DamagedReplicaError`. */
-export async function loadRetries(store: CheckpointStore, state: TabletState): Promise<RetryTable> {
+export async function loadRetries(
+  store: CheckpointStore,
+  state: TabletState,
+  ttlMs: number,
+): Promise<RetryTable> {
   try {
-    return RetryTable.restore(state.retrySequences, await readRecords(store, state));
+    return RetryTable.restore(state.retrySequences, await readRecords(store, state), ttlMs);
   } catch (error) {
     if (!(error instanceof MalformedFrameError || error instanceof StoreReadError)) throw error;
     throw new DamagedReplicaError(`retry records: ${error.message}`, { cause: error });

@@ -4,7 +4,7 @@ import type { RowReply } from "@stele/shared/wire/row-replies.ts";
 import { LoneTablet } from "../testing/lone-tablet.ts";
 import { increment, rowWrite } from "../testing/row-writes.ts";
 import { LeaderAge, logAge } from "./log-age.ts";
-import { RETRY_TTL_MS } from "./retry-table.ts";
+import { TABLET_LIMITS } from "./tablet-limits.ts";
 
 const HOUR_MS = 3_600_000;
 
@@ -56,7 +56,7 @@ describe("what is remembered for a while", () => {
   test("is forgotten when its time has passed under leaders, and times without one do not count", async () => {
     const lone = await LoneTablet.begin();
     await count(lone, 1);
-    lone.clock.pass(RETRY_TTL_MS - 2);
+    lone.clock.pass(TABLET_LIMITS.retryTtlMs - 2);
     await count(lone, 2);
     lone.follow();
     lone.clock.pass(HOUR_MS);
@@ -69,12 +69,12 @@ describe("what is remembered for a while", () => {
     await lone.settle();
     lone.clock.pass(1);
     expect(await count(lone, 4)).toEqual({ value: 4, replayed: false });
-    expect(lone.tablet.state.age).toBe(RETRY_TTL_MS);
+    expect(lone.tablet.state.age).toBe(TABLET_LIMITS.retryTtlMs);
     expect(await count(lone, 1)).toEqual({ value: 5, replayed: false });
   });
 
   test("is there as long as it is asked for, whoever leads, whatever is lost, whatever clocks show", async () => {
-    const ms = fc.oneof(fc.nat(RETRY_TTL_MS), fc.nat(1000));
+    const ms = fc.oneof(fc.nat(TABLET_LIMITS.retryTtlMs), fc.nat(1000));
     const hours = fc.integer({ min: -50, max: 50 });
     const step = fc.oneof(
       fc.record({ kind: fc.constant("pass" as const), ms }),
@@ -118,7 +118,7 @@ describe("what is remembered for a while", () => {
           }
           expect(lone.tablet.state.age).toBeLessThanOrEqual(passedMs);
           for (const { atMs, seq: again, value } of told) {
-            if (passedMs - atMs >= RETRY_TTL_MS) continue;
+            if (passedMs - atMs >= TABLET_LIMITS.retryTtlMs) continue;
             expect(await count(lone, again)).toEqual({ value, replayed: false });
           }
         }

@@ -5,9 +5,12 @@ import type { LogIndex, Version } from "@stele/shared/ids.ts";
 import type { WriteOutcome, WriteResult } from "@stele/shared/row-operations.ts";
 import { writeOutcome } from "@stele/shared/wire/testing/row-arbitraries.ts";
 import { logAge } from "./log-age.ts";
-import { RETRY_TTL_MS, RetryTable } from "./retry-table.ts";
+import { RetryTable } from "./retry-table.ts";
 import { decodeRetryRecord, encodeRetryRecord } from "./retry-record.ts";
 import type { SequenceOutcomes, RetryRecord } from "./retry-record.ts";
+import { TABLET_LIMITS } from "./tablet-limits.ts";
+
+const { retryTtlMs: RETRY_TTL_MS } = TABLET_LIMITS;
 
 const SEQUENCE = 2n ** 64n - 1n;
 const at = (value: number) => value as LogIndex;
@@ -37,7 +40,7 @@ function recordOf(age: number, doneBelow: number, ...seqs: number[]): RetryRecor
 
 describe("retry table", () => {
   test("a write that is sent again gets its first result, another sequence's number does not", () => {
-    const table = new RetryTable();
+    const table = new RetryTable(RETRY_TTL_MS);
     expect(table.apply(at(1), recordOf(1, 5, 5, 7))).toEqual({ keep: true, forgotten: [] });
     expect(table.lookUp(SEQUENCE, 7)).toEqual({ kind: "decided", outcome: done(7) });
     expect(table.lookUp(SEQUENCE, 6)).toEqual({ kind: "new" });
@@ -46,7 +49,7 @@ describe("retry table", () => {
   });
 
   test("an entry's record goes when the front-end is done with its last result, not before", () => {
-    const table = new RetryTable();
+    const table = new RetryTable(RETRY_TTL_MS);
     table.apply(at(1), recordOf(1, 0, 1, 4));
     table.apply(at(2), recordOf(2, 0, 2, 3));
     expect(table.apply(at(3), recordOf(3, 4))).toEqual({ keep: false, forgotten: [2] });
@@ -56,28 +59,30 @@ describe("retry table", () => {
   });
 
   test("a number that was done before arrives late and is not remembered", () => {
-    const table = new RetryTable();
+    const table = new RetryTable(RETRY_TTL_MS);
     table.apply(at(1), recordOf(1, 10));
     expect(table.apply(at(2), recordOf(2, 3, 4))).toEqual({ keep: false, forgotten: [] });
     expect(table.lookUp(SEQUENCE, 4)).toEqual({ kind: "abandoned" });
   });
 
   test("results of a front-end that fell silent expire by log age", () => {
-    const table = new RetryTable();
+    const table = new RetryTable(RETRY_TTL_MS);
     table.apply(at(1), recordOf(1000, 0, 1));
     const other = { age: logAge(999 + RETRY_TTL_MS), sequences: [] };
     expect(table.apply(at(2), other)).toEqual({ keep: false, forgotten: [] });
     const later = { age: logAge(1000 + RETRY_TTL_MS), sequences: [] };
     expect(table.apply(at(3), later)).toEqual({ keep: false, forgotten: [1] });
     expect(table.lookUp(SEQUENCE, 1)).toEqual({ kind: "new" });
-    expect(RetryTable.restore(table.encodeSequences(), []).lookUp(SEQUENCE, 0)).toEqual({
+    expect(
+      RetryTable.restore(table.encodeSequences(), [], RETRY_TTL_MS).lookUp(SEQUENCE, 0),
+    ).toEqual({
       kind: "new",
     });
     expect([table.size, table.bytes]).toEqual([0, 0]);
   });
 
   test("the table knows what it takes in memory, and that it takes nothing when its results are done", () => {
-    const table = new RetryTable();
+    const table = new RetryTable(RETRY_TTL_MS);
     const value = Buffer.alloc(9 * 1024 * 1024);
     const column = { family: "d", qualifier: Buffer.of() };
     const computed = [{ column, value, int64: false }];
@@ -100,7 +105,7 @@ describe("retry table", () => {
     const outcome: WriteOutcome = { kind: "done", result: { ...resultOf(1), computed } };
     const sequence = { sequenceId: SEQUENCE, doneBelow: 0, outcomes: [{ seq: 1, outcome }] };
     const bytes = encodeRetryRecord({ age: logAge(1), sequences: [sequence] });
-    const table = new RetryTable();
+    const table = new RetryTable(RETRY_TTL_MS);
     table.apply(at(1), decodeRetryRecord(bytes));
     bytes.fill(0xee);
     expect(table.lookUp(SEQUENCE, 1)).toMatchObject({ outcome: { result: { computed } } });
@@ -127,8 +132,8 @@ describe("retry table", () => {
     });
     fc.assert(
       fc.property(fc.array(step, { maxLength: 15 }), (steps) => {
-        const steady = new RetryTable();
-        let restarting = new RetryTable();
+        const steady = new RetryTable(RETRY_TTL_MS);
+        let restarting = new RetryTable(RETRY_TTL_MS);
         const stored = new Map<LogIndex, Buffer>();
         let age = 1;
         for (const [index, { pass, sequences, restart }] of steps.entries()) {
@@ -138,7 +143,8 @@ describe("retry table", () => {
           expect(restarting.apply(at(index), record)).toEqual(change);
           if (change.keep) stored.set(at(index), encodeRetryRecord(record));
           for (const forgotten of change.forgotten) stored.delete(forgotten);
-          if (restart) restarting = RetryTable.restore(restarting.encodeSequences(), stored);
+          if (restart)
+            restarting = RetryTable.restore(restarting.encodeSequences(), stored, RETRY_TTL_MS);
           expect(restarting.encodeSequences()).toEqual(steady.encodeSequences());
           expect([restarting.size, restarting.bytes]).toEqual([steady.size, steady.bytes]);
           for (const sequenceId of [1n, 2n, 3n]) {

@@ -7,7 +7,7 @@
  * T1. A function of the applied entries alone: every replica, and every replay, has the same table and
  *     stores the same records. `encodeSequences` and the stored records rebuild it.
  * T2. An outcome is forgotten when its front-end is done with it (`doneBelow`), or when log age has passed
- *     it by `RETRY_TTL_MS`: front-ends retry for a minute at most, dead ones not at all.
+ *     it by the time to live: front-ends retry for a minute at most, dead ones not at all.
  * T3. Lookups belong under the row's latch and after the leader's first entry is applied; what is proposed
  *     and not applied is not in here.
  */
@@ -20,7 +20,6 @@ import type { LogAge } from "./log-age.ts";
 import { decodeRetryRecord } from "./retry-record.ts";
 import type { RetryRecord } from "./retry-record.ts";
 
-export const RETRY_TTL_MS = 5 * 60 * 1000;
 const OUTCOME_BASE_BYTES = 100;
 
 export type RetryLookup =
@@ -62,8 +61,14 @@ export class RetryTable {
   readonly #sequences = new Map<bigint, Sequence>();
   /** In log order. */
   readonly #entries = new Map<LogIndex, StoredEntry>();
+  readonly #ttlMs: number;
   #size = 0;
   #bytes = 0;
+
+  /** @param ttlMs the same for every replica */
+  constructor(ttlMs: number) {
+    this.#ttlMs = ttlMs;
+  }
 
   /**
    * @param sequences what `encodeSequences` gave; null: a new tablet
@@ -72,8 +77,9 @@ export class RetryTable {
   static restore(
     sequences: Buffer | null,
     records: Iterable<readonly [LogIndex, Buffer]>,
+    ttlMs: number,
   ): RetryTable {
-    const table = new RetryTable();
+    const table = new RetryTable(ttlMs);
     if (sequences !== null) table.#decodeSequences(sequences);
     for (const [index, bytes] of records) table.#remember(index, decodeRetryRecord(bytes), []);
     return table;
@@ -191,7 +197,7 @@ export class RetryTable {
   }
 
   #expire(now: LogAge, forgotten: LogIndex[]): void {
-    const limit = now - RETRY_TTL_MS;
+    const limit = now - this.#ttlMs;
     for (const [index, { age, ids }] of this.#entries) {
       if (age > limit) break;
       for (const { sequenceId, seq } of ids) {

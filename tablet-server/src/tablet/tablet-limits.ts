@@ -1,4 +1,4 @@
-/** How much one tablet's leader takes in before it tells front-ends to slow down. */
+/** How much one tablet's leader takes in before it tells front-ends to slow down, and what it keeps for retries. */
 export interface TabletLimits {
   /** Writes taken and not answered. */
   readonly waitingWrites: number;
@@ -10,6 +10,11 @@ export interface TabletLimits {
    */
   readonly outcomes: number;
   readonly outcomeBytes: number;
+  /**
+   * A result is kept for so long by log age: longer than a front-end tries a write (`writeMs` of its routing limits)
+   * and an attempt may be under way, both together. The same on every server: replicas forget alike.
+   */
+  readonly retryTtlMs: number;
 }
 
 export const TABLET_LIMITS: TabletLimits = {
@@ -17,4 +22,5 @@ export const TABLET_LIMITS: TabletLimits = {
   waitingBytes: 32 * 1024 * 1024,
   outcomes: 100_000,
   outcomeBytes: 32 * 1024 * 1024,
+  retryTtlMs: 5 * 60 * 1000,
 };

@@ -300,7 +300,8 @@ export class Tablet implements StateMachine {
 
   #loadedRetries(): Promise<RetryTable> {
     if (this.#retries !== null) return Promise.resolve(this.#retries);
-    this.#loading ??= loadRetries(this.#parts.store, this.#state).then((retries) => {
+    const { limits, store } = this.#parts;
+    this.#loading ??= loadRetries(store, this.#state, limits.retryTtlMs).then((retries) => {
       this.#retries = must(retries, "a retry table");
       return retries;
     });

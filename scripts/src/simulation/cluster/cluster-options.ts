@@ -44,6 +44,9 @@ export interface ClusterOptions {
   readonly parallelTablets: number;
   /** Of each tablet: so small that it tells front-ends to slow down. */
   readonly waitingWrites: number;
+  /** How long a write is tried, and how long its result is kept: longer than an attempt may be under way besides. */
+  readonly writeMs: number;
+  readonly retryTtlMs: number;
   /** So small that entries travel apart, or probes without any. */
   readonly maxAppendBytes: number;
   readonly maxInflightAppends: number;
@@ -84,6 +87,10 @@ export function drawClusterOptions(random: Random): ClusterOptions {
     retryTablets: draws.of([1, ROUTING_LIMITS.retryTablets]),
     parallelTablets: draws.of([1, ROUTING_LIMITS.parallelTablets]),
     waitingWrites: draws.of([2, 6, TABLET_LIMITS.waitingWrites]),
+    ...draws.of([
+      { writeMs: 3_000, retryTtlMs: 20_000 },
+      { writeMs: ROUTING_LIMITS.writeMs, retryTtlMs: TABLET_LIMITS.retryTtlMs },
+    ]),
   };
 }
 

@@ -150,7 +150,7 @@ export class SimulatedCluster implements ClusterUnderTest {
   #startTabletServer({ name }: ServerPlan): StartServer {
     return async (world, config) => {
       this.#tablets.delete(name);
-      const { waitingWrites } = this.#options;
+      const { retryTtlMs, waitingWrites } = this.#options;
       const { tablets } = await startTabletServer(world, config, {
         ...TABLET_LIMITS,
         waitingWrites,
@@ -162,8 +162,8 @@ export class SimulatedCluster implements ClusterUnderTest {
 
 function routingLimits(options: ClusterOptions): Partial<RoutingLimits> {
   const { brokenAttempts, callWrites, leaderlessMs, parallelTablets } = options;
-  const { mapTablets, mapNeighbours, mapEntryMs, retrySpan, retryTablets } = options;
+  const { mapTablets, mapNeighbours, mapEntryMs, retrySpan, retryTablets, writeMs } = options;
   const map = { mapTablets, mapNeighbours, mapEntryMs };
-  const retries = { brokenAttempts, retrySpan, retryTablets };
+  const retries = { brokenAttempts, retrySpan, retryTablets, writeMs };
   return { ...map, ...retries, callWrites, leaderlessMs, parallelTablets };
 }
