@@ -44,7 +44,11 @@ export class Locks implements Workload {
       return;
     }
     if (choice > 6) {
-      await this.#rows.settledBy(row, this.#table.write(caller, this.#release(row.key), null));
+      const release = this.#release(row.key);
+      // Only a release by force is one whatever it meets, which may be sent again.
+      const isKeyed = release.test === null && this.#random.below(3) === 0;
+      if (isKeyed) await this.#keyed.send(caller, row, release);
+      else await this.#rows.settledBy(row, this.#table.write(caller, release, null));
       return;
     }
     const holder = this.#holders.next();

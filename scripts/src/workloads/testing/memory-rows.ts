@@ -53,9 +53,11 @@ export class MemoryRows {
     const kept = this.#rows.get(operation.key);
     const answer = this.#apply(operation);
     if (answer?.kind !== "written" || !answer.matched) return answer;
+    // Only what changed the row is remembered.
+    const isChanged = this.#rows.get(operation.key) !== kept;
     if (how.effect === "twice") this.#apply(operation);
     if (how.effect === "lost") this.#store(operation.key, kept);
-    if (id !== null) this.#results.set(id, answer);
+    if (id !== null && isChanged) this.#results.set(id, answer);
     return answer;
   }
 
