@@ -28,6 +28,12 @@ function create(harness: RoutingHarness, key: string) {
   return harness.settled(harness.rows.write("t", writeOf(key, true), harness.limits()));
 }
 
+/** What each write said of strays to the tablet, from the given call on. */
+function toldOfStrays({ received }: FakeTablets, from: number): boolean[] {
+  const calls = received.slice(from).map(({ call }) => call);
+  return calls.flatMap((call) => (call.kind === "write" ? [call.hasStrays] : []));
+}
+
 /** The answer of the first server, which does not lead any more. */
 function notLeader(tablets: FakeTablets, call: RowCall, applied: "no" | "unknown"): RowReply {
   const reply = tablets.serve(server(1), call);
@@ -141,6 +147,16 @@ describe("a write takes effect once", () => {
     expect(tablets.effects).toHaveLength(1);
   });
 
+  test("when its silent leader was replaced, for the next one is told that an attempt may stray", async () => {
+    const { harness, tablets, tablet } = cluster();
+    await harness.write("t", "a");
+    tablets.states.set(server(1), "frozen");
+    tablet.leader = server(2);
+    const before = tablets.received.length;
+    await harness.write("t", "a");
+    expect(toldOfStrays(tablets, before)).toEqual([true]);
+  });
+
   test("and later calls say that its number is done", async () => {
     const { harness, tablets } = cluster();
     await harness.write("t", "a");
@@ -251,10 +267,7 @@ describe("what a failed write says of its effect", () => {
       code: "ROW_EXISTS",
       applied: "no",
     });
-    const told = tablets.received
-      .slice(before)
-      .flatMap(({ call }) => (call.kind === "write" ? [call.hasStrays] : []));
-    expect(told).toEqual([false, true]);
+    expect(toldOfStrays(tablets, before)).toEqual([false, true]);
   });
 });
 
