@@ -1,8 +1,8 @@
 import { afterEach, describe, expect, test } from "vitest";
-import type { WriteOutcome } from "@stele/shared/row-operations.ts";
 import type { Version } from "@stele/shared/ids.ts";
 import type { RowReply } from "@stele/shared/wire/row-replies.ts";
 import { LoneTablet, OTHER_SERVER } from "../testing/lone-tablet.ts";
+import { outcomes, told } from "../testing/written-outcomes.ts";
 import { DELETE_ROW, increment, rowWrite, set } from "../testing/row-writes.ts";
 import { rowStoreKey } from "../storage/key-layout.ts";
 
@@ -13,20 +13,6 @@ let lone: LoneTablet;
 afterEach(() => {
   expect(lone.failures).toEqual([]);
 });
-
-function outcomes(reply: RowReply): readonly WriteOutcome[] {
-  if (reply.kind !== "written") throw new Error(`not written: ${JSON.stringify(reply)}`);
-  return reply.outcomes;
-}
-
-/** What an increment gave, or the error's code. */
-function told(reply: RowReply): unknown[] {
-  return outcomes(reply).map((outcome) => {
-    if (outcome.kind === "failed") return outcome.error.code;
-    const [computed] = outcome.result.computed;
-    return computed === undefined ? "done" : Number(computed.value.readBigInt64BE());
-  });
-}
 
 /** Whether the promise is settled, as far as things have come. */
 async function isOpen(promise: Promise<unknown>): Promise<boolean> {
@@ -455,45 +441,6 @@ describe("limits", () => {
     const other = rowWrite("a", [increment("n")], { idempotencyKey: "l" });
     expect(told(await lone.write(2, [other]))).toEqual(["THROTTLED"]);
     expect(told(await lone.write(3, [write]))).toEqual([1]);
-  });
-});
-
-describe("idempotency keys", () => {
-  const keyed = (fingerprint?: string) =>
-    rowWrite("a", [increment("n")], {
-      idempotencyKey: "k",
-      ...(fingerprint === undefined ? {} : { fingerprint }),
-    });
-
-  test("are known while the first request's entry is on its way, and bound to its request", async () => {
-    lone = await LoneTablet.begin();
-    const first = lone.write(1, [keyed()]);
-    await lone.propose();
-    const again = lone.write(2, [keyed()]);
-    const other = lone.write(3, [keyed("another")]);
-    expect(await isOpen(again)).toBe(true);
-    await lone.commit();
-    expect(told(await first)).toEqual([1]);
-    expect(outcomes(await again)).toMatchObject([{ result: { replayed: true } }]);
-    expect(told(await other)).toEqual(["IDEMPOTENCY_MISMATCH"]);
-    lone.restart();
-    expect(outcomes(await lone.write(4, [keyed()]))).toMatchObject([
-      { result: { replayed: true } },
-    ]);
-  });
-
-  test("are free again after their time, and a record in place of an expired one counts once", async () => {
-    lone = await LoneTablet.begin();
-    const first = lone.write(1, [keyed()]);
-    await lone.run();
-    await first;
-    const { idempotencyBytes } = lone.tablet.state;
-    expect(idempotencyBytes).toBeGreaterThan(0);
-    lone.clock.pass(3_600_001);
-    const again = lone.write(2, [keyed("another")]);
-    await lone.run();
-    expect(told(await again)).toEqual([2]);
-    expect(Math.abs(lone.tablet.state.idempotencyBytes - idempotencyBytes)).toBeLessThan(20);
   });
 });
 
