@@ -1,10 +1,13 @@
 /**
  * Why a history is not linearizable, as text for people: the object, how far an order could be found, the
- * state there, what cannot come next, and all of it on a line of time.
+ * state there, what cannot come next, and all of it on a line of time. Operations go by their lines.
  */
-import type { Violation } from "./linearizability.ts";
 import { must } from "@stele/shared/assert.ts";
+import { counted } from "../cli/counted.ts";
+import type { Violation } from "./linearizability.ts";
+import { lineNumbers } from "./line-numbers.ts";
 import type { HistoryOperation, Model } from "./model.ts";
+import { quotedName } from "./row-name.ts";
 import type { Furthest } from "./search.ts";
 import { timeline } from "./timeline.ts";
 import type { TimelineRow } from "./timeline.ts";
@@ -17,7 +20,9 @@ export function explainViolation<State extends NonNullable<unknown>, Input, Outp
   model: Model<State, Input, Output, never>,
   { partition, operations, furthest, contradictions }: Violation<Input, Output>,
 ): string {
-  const lines = [`Not linearizable: ${partition}, ${operations.length} operations.`];
+  const lines = [
+    `Not linearizable: ${quotedName(partition)}, ${counted(operations.length, "operation")}.`,
+  ];
   for (const contradiction of contradictions) lines.push("", `Contradiction: ${contradiction}.`);
   if (furthest !== null) {
     lines.push("", ...new Explanation(model, operations, furthest).lines());
@@ -88,9 +93,8 @@ class Explanation<State extends NonNullable<unknown>, Input, Output> {
     return [...shown]
       .sort((a, b) => a - b)
       .map((at) => {
-        const { client, call, outcome } = this.#operation(at);
-        const label = `${this.#mark(at)} ${client} #${at + 1}`;
-        return { label, call, end: outcome?.at ?? null };
+        const { call, outcome } = this.#operation(at);
+        return { label: `${this.#mark(at)} ${this.#place(at)}`, call, end: outcome?.at ?? null };
       });
   }
 
@@ -100,8 +104,14 @@ class Explanation<State extends NonNullable<unknown>, Input, Output> {
   }
 
   #text(at: number): string {
-    const { client, input, outcome } = this.#operation(at);
-    return `#${at + 1} ${client}: ${this.#model.describeOperation(input, outcome?.output ?? null)}`;
+    const { input, outcome } = this.#operation(at);
+    const what = this.#model.describeOperation(input, outcome?.output ?? null);
+    return `${this.#place(at)}: ${what}`;
+  }
+
+  #place(at: number): string {
+    const { client, lines } = this.#operation(at);
+    return `${lineNumbers(lines)} of ${client}`;
   }
 
   #operation(at: number): HistoryOperation<Input, Output> {

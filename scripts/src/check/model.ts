@@ -11,6 +11,8 @@
 /** One operation as its client saw it. Times are of one clock that orders all clients. */
 export interface HistoryOperation<Input, Output> {
   readonly client: string;
+  /** Of the history that tell of it, from 1 on, in their order: one, or those of attempts or events. */
+  readonly lines: readonly number[];
   readonly call: number;
   readonly input: Input;
   /** Null: the client never learned it. Returning at the time another is called counts as overlapping. */

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import type { RecordedOperation, RowMutation } from "./history/row-operation.ts";
-import { scanProblems } from "./scan-coverage.ts";
+import { describeScanProblem, scanProblems, summarizeScanProblems } from "./scan-coverage.ts";
 import { CLEAN, generateHistory } from "./testing/generated-history.ts";
 
 const SET: RowMutation = { kind: "set", column: "d:v", value: '"x"' };
@@ -114,6 +114,22 @@ describe("a scan must not show a row", () => {
 
   test("that nobody had tried to write", () => {
     expect(problems([...rows, write("d", [20, 30]), scan("abcd")])).toEqual(["never-written d"]);
+  });
+});
+
+describe("a problem of a scan is told", () => {
+  test("with its line, and the key as the command line takes it", () => {
+    const [found] = scanProblems([write("s/\xff2", [1, 2]), scan("")]);
+    expect(describeScanProblem(found!)).toBe(
+      "missing 's/\\xff2' in the scan of s from 10 to 20 (line 2)",
+    );
+  });
+
+  test("in a summary that counts rows, not scans", () => {
+    const rows = ["a", "b"].map((key) => write(key, [1, 2]));
+    const found = scanProblems([...rows, scan("b"), scan(""), scan("abb")]);
+    expect(found).toHaveLength(4);
+    expect(summarizeScanProblems(found)).toBe("2 rows missing from scans, 1 row repeated in scans");
   });
 });
 

@@ -8,6 +8,7 @@
  * V3. A scan of some columns leaves out rows that have none of them: of those nothing is said to be missing.
  * V4. The table is empty when the history begins. What a scanned row holds is the row model's business.
  */
+import { counted } from "../cli/counted.ts";
 import type {
   OneRowOperation,
   RecordedOperation,
@@ -16,15 +17,28 @@ import type {
   ScanOperation,
 } from "./history/row-operation.ts";
 import { RowLifetimes } from "./row-lifetimes.ts";
+import { quotedName, rowName } from "./row-name.ts";
 
 export interface ScanProblem {
   readonly kind: "missing" | "repeated" | "out-of-order" | "out-of-range" | "never-written";
   readonly key: string;
   readonly scan: RecordedOperation;
+  /** Of the scan in the history, from 1 on. */
+  readonly line: number;
 }
+
+/** How a number of rows with such a problem is told. */
+const PROBLEM_TEXTS: Readonly<Record<ScanProblem["kind"], string>> = {
+  missing: "missing from scans",
+  repeated: "repeated in scans",
+  "out-of-order": "out of order in scans",
+  "out-of-range": "out of the range of scans",
+  "never-written": "in scans though never written",
+};
 
 interface Scan {
   readonly recorded: RecordedOperation;
+  readonly line: number;
   readonly operation: ScanOperation;
   readonly rows: ScannedOutcome["rows"];
   readonly returned: number;
@@ -55,7 +69,7 @@ function rowProblems(scan: Scan, lifetimes: RowLifetimes): ScanProblem[] {
   let before: string | null = null;
   for (const { key } of scan.rows) {
     const note = (kind: ScanProblem["kind"]): void => {
-      problems.push({ kind, key, scan: scan.recorded });
+      problems.push({ kind, key, scan: scan.recorded, line: scan.line });
     };
     if (seen.has(key)) note("repeated");
     else if (before !== null && (scan.operation.reverse ? key > before : key < before)) {
@@ -76,20 +90,20 @@ function missingRows(scan: Scan, keys: readonly string[], lifetimes: RowLifetime
   return keys
     .filter((key) => covers(scan, key) && !shown.has(key))
     .filter((key) => lifetimes.surelyExisted(key, during))
-    .map((key) => ({ kind: "missing", key, scan: scan.recorded }));
+    .map((key) => ({ kind: "missing", key, scan: scan.recorded, line: scan.line }));
 }
 
 function covers({ from, to }: Scan, key: string): boolean {
   return (from === null || key >= from) && (to === null || key < to);
 }
 
-function scanOf(recorded: RecordedOperation): Scan[] {
+function scanOf(recorded: RecordedOperation, at: number): Scan[] {
   const { operation, outcome } = recorded;
   if (operation.kind !== "scan" || outcome?.output.kind !== "scanned") return [];
   const { rows, resume } = outcome.output;
   const from = operation.reverse ? (resume ?? operation.start) : operation.start;
   const to = operation.reverse ? operation.end : (resume ?? operation.end);
-  return [{ recorded, operation, rows, returned: outcome.at, from, to }];
+  return [{ recorded, line: at + 1, operation, rows, returned: outcome.at, from, to }];
 }
 
 function noteLifetime(
@@ -137,8 +151,18 @@ function requestName({ operation, request }: RecordedOperation): string {
   return request === null ? "" : `${key} ${request}`;
 }
 
-export function describeScanProblem({ kind, key, scan }: ScanProblem): string {
-  const name = JSON.stringify(Buffer.from(key, "latin1").toString());
+export function describeScanProblem({ kind, key, scan, line }: ScanProblem): string {
   const { call, client, outcome } = scan;
-  return `${kind} ${name} in the scan of ${client} from ${call} to ${outcome?.at ?? "?"}`;
+  const span = `from ${call} to ${outcome?.at ?? "?"}`;
+  return `${kind} ${quotedName(rowName(key))} in the scan of ${client} ${span} (line ${line})`;
+}
+
+/** Such as `2 rows missing from scans`: a row counts once for each kind, however many scans had it. */
+export function summarizeScanProblems(problems: readonly ScanProblem[]): string {
+  return [...Map.groupBy(problems, ({ kind }) => kind)]
+    .map(([kind, found]) => {
+      const rows = new Set(found.map(({ key }) => key)).size;
+      return `${counted(rows, "row")} ${PROBLEM_TEXTS[kind]}`;
+    })
+    .join(", ");
 }

@@ -36,7 +36,7 @@ const registerOperation = fc
   .tuple(registerStep, fc.nat(12), fc.nat(5), fc.nat(5))
   .map(([{ input, output }, call, length, luck]): RegisterOperation => {
     const outcome = luck === 0 ? null : { at: call + length, output };
-    return { client: "c", call, input, outcome };
+    return { client: "c", lines: [1], call, input, outcome };
   });
 
 describe("the search agrees with trying every order", () => {
@@ -100,14 +100,15 @@ describe("the search agrees with trying every order", () => {
 function hardHistory(writes: number): RegisterOperation[] {
   const unknown = Array.from({ length: writes }, (_, at): RegisterOperation => {
     const input = { kind: "compare-and-set", expected: at, value: at + 1 } as const;
-    return { client: `w${at}`, call: 0, input, outcome: null };
+    return { client: `w${at}`, lines: [1], call: 0, input, outcome: null };
   });
   const back = Array.from({ length: writes }, (_, at): RegisterOperation => {
     const input = { kind: "write", value: at } as const;
-    return { client: `b${at}`, call: 0, input, outcome: null };
+    return { client: `b${at}`, lines: [1], call: 0, input, outcome: null };
   });
   const read: RegisterOperation = {
     client: "r",
+    lines: [1],
     call: 1,
     input: { kind: "read" },
     outcome: { at: 2, output: { kind: "value", value: 1_000_000 } },

@@ -9,7 +9,11 @@ import { explainViolation } from "../check/explanation.ts";
 import type { RecordedOperation } from "../check/history/row-operation.ts";
 import { checkHistory, DEFAULT_MEMORY_BYTES } from "../check/linearizability.ts";
 import { rowModel } from "../check/models/row.ts";
-import { describeScanProblem, scanProblems } from "../check/scan-coverage.ts";
+import {
+  describeScanProblem,
+  scanProblems,
+  summarizeScanProblems,
+} from "../check/scan-coverage.ts";
 import type { WorkloadProblem } from "./workload.ts";
 
 /** Slices of 200 steps: about two seconds. */
@@ -27,7 +31,7 @@ function scanCoverage(table: string, history: readonly RecordedOperation[]): Wor
   const found = scanProblems(history);
   if (found.length === 0) return [];
   const shown = found.slice(0, SCAN_PROBLEMS_SHOWN).map(describeScanProblem).join("; ");
-  const detail = `${table}: ${found.length} rows, such as: ${shown}`;
+  const detail = `${table}: ${summarizeScanProblems(found)}, such as: ${shown}`;
   return [{ checker: "scan coverage", detail }];
 }
 

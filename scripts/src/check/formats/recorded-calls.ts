@@ -30,13 +30,14 @@ export class RecordedCalls<Input, Output> {
     this.#open.delete(client);
     const output = outputOf(call.input);
     const outcome = output === null ? null : { at: line, output };
-    this.#operations.push({ client, call: call.at, input: call.input, outcome });
+    const lines = [call.at, line];
+    this.#operations.push({ client, lines, call: call.at, input: call.input, outcome });
   }
 
   /** What is still open had no outcome. */
   finish(): HistoryOperation<Input, Output>[] {
     for (const [client, { at, input }] of this.#open) {
-      this.#operations.push({ client, call: at, input, outcome: null });
+      this.#operations.push({ client, lines: [at], call: at, input, outcome: null });
     }
     this.#open.clear();
     return this.#operations;

@@ -1,6 +1,7 @@
 /** Writes one operation as a line of a history, without its newline; the inverse of `parseHistoryLine`. */
 import { unreachable } from "@stele/shared/assert.ts";
 import { renderBytes } from "@stele/frontend/rest/bytes-json.ts";
+import { replacementOf } from "./row-operation.ts";
 import type {
   Columns,
   Expected,
@@ -72,15 +73,11 @@ function namesText(names: readonly string[] | null): string | null {
   return names === null ? null : JSON.stringify(names);
 }
 
-function writeText({ expected, test, mutations }: WriteOperation): string {
+function writeText(write: WriteOperation): string {
+  const { expected, test, mutations } = write;
   const ifVersion = expectedText(expected);
-  const [first, ...others] = mutations;
-  const cells = new Map(
-    others.flatMap((mutation): [string, string][] =>
-      mutation.kind === "set" ? [[mutation.column, mutation.value]] : [],
-    ),
-  );
-  if (first?.kind === "delete-row" && test === null && cells.size === others.length) {
+  const cells = replacementOf(write);
+  if (cells !== null) {
     if (cells.size === 0) return object({ kind: '"delete"', ifVersion });
     return object({ kind: '"put"', columns: columnsText(cells), ifVersion });
   }

@@ -26,6 +26,12 @@ export interface OneRowOperation extends RecordedOperation {
   readonly operation: GetOperation | WriteOperation;
 }
 
+/** With where it stands in the history: one line, or those of the attempts that it is made of. */
+export interface NumberedOperation extends OneRowOperation {
+  /** From 1 on, in their order. */
+  readonly lines: readonly number[];
+}
+
 export type RowOperation = GetOperation | WriteOperation | ScanOperation;
 
 export interface GetOperation {
@@ -79,6 +85,18 @@ export type RowMutation =
 
 /** The newest value of each column. */
 export type Columns = ReadonlyMap<string, string>;
+
+/** What the row consists of after a write that replaces it (none: a delete); null: it is another write. */
+export function replacementOf({ test, mutations }: WriteOperation): Columns | null {
+  const [first, ...others] = mutations;
+  if (first?.kind !== "delete-row" || test !== null) return null;
+  const cells = new Map<string, string>();
+  for (const mutation of others) {
+    if (mutation.kind !== "set" || cells.has(mutation.column)) return null;
+    cells.set(mutation.column, mutation.value);
+  }
+  return cells;
+}
 
 export function sameColumns(a: Columns, b: Columns): boolean {
   if (a.size !== b.size) return false;

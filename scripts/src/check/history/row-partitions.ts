@@ -10,9 +10,11 @@
  *     any of its attempts may have taken effect.
  */
 import type { Partition } from "../model.ts";
+import { rowName } from "../row-name.ts";
 import { mergeAttempts } from "./request-attempts.ts";
 import type {
   GetOperation,
+  NumberedOperation,
   OneRowOperation,
   RecordedOperation,
   RowOutcome,
@@ -30,17 +32,20 @@ const CODES_OF_STATE: ReadonlySet<string> = new Set([
 ]);
 
 export function partitionRows(history: readonly RecordedOperation[]): Rows[] {
-  const onOneRow = history.flatMap(oneRowOperations).filter(saysSomething);
+  const onOneRow = history
+    .flatMap((recorded, at) => oneRowOperations(recorded, at + 1))
+    .filter(saysSomething);
   const byKey = Map.groupBy(onOneRow, ({ operation }) => operation.key);
   return [...byKey].map(([key, recorded]) => partitionOf(key, recorded));
 }
 
-function partitionOf(key: string, recorded: readonly OneRowOperation[]): Rows {
+function partitionOf(key: string, recorded: readonly NumberedOperation[]): Rows {
   const { operations, order, contradictions } = mergeAttempts(recorded);
   return {
-    name: Buffer.from(key, "latin1").toString(),
-    operations: operations.map(({ client, call, operation, outcome }) => ({
+    name: rowName(key),
+    operations: operations.map(({ client, lines, call, operation, outcome }) => ({
       client,
+      lines,
       call,
       input: operation,
       outcome,
@@ -50,13 +55,16 @@ function partitionOf(key: string, recorded: readonly OneRowOperation[]): Rows {
   };
 }
 
-function oneRowOperations(recorded: RecordedOperation): OneRowOperation[] {
+/** @param line where it stands, from 1 on: a history has one operation a line */
+function oneRowOperations(recorded: RecordedOperation, line: number): NumberedOperation[] {
   const { operation, outcome } = recorded;
-  if (operation.kind !== "scan") return [{ ...recorded, operation }];
+  const lines = [line];
+  if (operation.kind !== "scan") return [{ ...recorded, operation, lines }];
   if (outcome?.output.kind !== "scanned") return [];
   const { at, output } = outcome;
   return output.rows.map(({ key, version, columns }) => ({
     ...recorded,
+    lines,
     operation: { kind: "get", key, columns: columns === null ? [] : operation.columns },
     outcome: { at, output: { kind: "read", row: { version, columns: columns ?? new Map() } } },
   }));

@@ -1,5 +1,6 @@
 // One-line descriptions of operations on rows, for people.
 import { unreachable } from "@stele/shared/assert.ts";
+import { replacementOf } from "../history/row-operation.ts";
 import type {
   Columns,
   Expected,
@@ -29,8 +30,11 @@ function describeGet({ columns }: GetOperation): string {
   return columns === null ? "get" : `get ${columns.join(",")}`;
 }
 
-function describeWrite({ expected, test, mutations }: WriteOperation): string {
-  const list = mutations.map(describeMutation).join(", ");
+function describeWrite(write: WriteOperation): string {
+  const { expected, test, mutations } = write;
+  const cells = replacementOf(write);
+  const isPut = cells !== null && cells.size > 0;
+  const list = isPut ? `put ${describeColumns(cells)}` : mutations.map(describeMutation).join(", ");
   const condition = test === null ? "" : ` if ${test.column} is ${test.equals ?? "absent"}`;
   return `${list}${describeExpected(expected)}${condition}`;
 }
