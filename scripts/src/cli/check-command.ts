@@ -14,8 +14,9 @@ export function addCheckCommand(program: Command, run: ActionRunner): void {
       "Checks whether what clients saw can have happened in one order that keeps to real time, and " +
         "whether scans showed every row they had to. - is standard input. docs/TESTING.md " +
         '("Histories") describes the file.\n\n' +
+        "The last line is the verdict; -o json or ndjson gives it as one JSON text.\n\n" +
         "Exit codes: 0 linearizable; 1 violation, which is explained; 6 undecided within the " +
-        "budget or in memory, which is no pass; 2 not a history.",
+        "budget or in memory, which is no pass; 2 not a history, or one without operations.",
     )
     .addOption(
       new Option("--format <format>", "what the file is").choices(historyFormats).default("stele"),

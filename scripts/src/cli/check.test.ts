@@ -40,14 +40,70 @@ describe("stele check", () => {
   test("explains a violation and ends with 1", async () => {
     const result = await cliRun(["check", "-"], { stdin: `${put}\n${staleRead}\n` });
     expect(result).toMatchObject({ exitCode: 1, stderr: "" });
-    expect(result.stdout).toContain("! #2 c2: get -> no row");
-    expect(result.stdout).toMatch(/\nviolation: operations 2, objects 1, /);
+    expect(result.stdout).toContain("! line 2 of c2: get -> no row");
+    expect(result.stdout).toMatch(/\nviolation: no order fits k; operations 2, objects 1, .*\n$/);
   });
 
-  test("tells of a row that a scan missed", async () => {
-    const result = await cliRun(["check", "-"], { stdin: `${put}\n${emptyScan}\n` });
-    expect(result.exitCode).toBe(1);
-    expect(result.stdout).toContain('scan: missing "k" in the scan of c3 from 5 to 6\n');
+  test("has a verdict of the whole in its last line, also where only a scan is wrong", async () => {
+    const scans = await cliRun(["check", "-"], { stdin: `${put}\n${emptyScan}\n` });
+    expect(scans.exitCode).toBe(1);
+    expect(scans.stdout).toMatch(
+      /^scan: missing k in the scan of c3 from 5 to 6 \(line 2\)\nviolation: 1 row missing from scans; operations 1, objects 1, .*\n$/,
+    );
+    const both = await cliRun(["check", "-"], { stdin: `${put}\n${staleRead}\n${emptyScan}\n` });
+    expect(both.stdout).toMatch(/\nviolation: 1 row missing from scans; no order fits k; .*\n$/);
+    const stdin = `${put}\n${emptyScan}\n`;
+    const undecided = await cliRun(["check", "-", "--budget", "0s"], { stdin });
+    expect(undecided.exitCode).toBe(1);
+    expect(undecided.stdout).toMatch(
+      /\nviolation: 1 row missing from scans; no time was left for k; .*\n$/,
+    );
+  });
+
+  test("refuses a history without operations, which may come from a pipeline that failed", async () => {
+    for (const format of ["stele", "porcupine-etcd", "porcupine-kv"]) {
+      const result = await cliRun(["check", "-", "--format", format]);
+      expect(result).toMatchObject({ exitCode: 2, stdout: "" });
+      expect(result.stderr).toContain("there is no operation in it");
+    }
+  });
+
+  test("gives the verdict as JSON, with the same exit code", async () => {
+    const json = async (stdin: string, ...args: readonly string[]) => {
+      const { exitCode, stdout, stderr } = await cliRun(["check", "-", ...args], { stdin });
+      return { exitCode, stderr, verdict: JSON.parse(stdout) };
+    };
+    const history = `${put}\n${staleRead}\n${emptyScan}\n`.replaceAll('"k"', '{"b64":"a_8"}');
+    expect(await json(history, "-o", "json")).toEqual({
+      exitCode: 1,
+      stderr: "",
+      verdict: {
+        verdict: "violation",
+        operations: 2,
+        objects: 1,
+        steps: 1,
+        seconds: expect.any(Number),
+        scanProblems: {
+          count: 1,
+          first: [{ kind: "missing", key: "k\\xff", line: 3, client: "c3" }],
+        },
+        violation: {
+          object: "k\\xff",
+          explanation: expect.stringContaining("! line 2 of c2: get -> no row"),
+        },
+        undecided: null,
+      },
+    });
+    expect(await json(put, "-o", "ndjson", "--budget", "0s")).toMatchObject({
+      exitCode: 6,
+      verdict: { verdict: "undecided", undecided: { object: "k", spent: "time" } },
+    });
+    expect(await json(put, "-o", "json")).toMatchObject({
+      exitCode: 0,
+      verdict: { verdict: "linearizable", violation: null, undecided: null },
+    });
+    const csv = await cliRun(["check", "-", "-o", "csv"], { stdin: put });
+    expect(csv).toMatchObject({ exitCode: 2, stdout: "" });
   });
 
   test("says that it is undecided when its budget is spent, and ends with 6", async () => {

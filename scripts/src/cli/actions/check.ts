@@ -7,18 +7,23 @@ import { HistoryFormatError } from "../../check/history/history-format-error.ts"
 import { parseJepsenKeyValueLog } from "../../check/formats/jepsen-key-value-log.ts";
 import { parseJepsenRegisterLog } from "../../check/formats/jepsen-register-log.ts";
 import { parseHistoryLine } from "../../check/history/history-line.ts";
-import type { RecordedOperation } from "../../check/history/row-operation.ts";
 import { checkInSlices, DEFAULT_MEMORY_BYTES } from "../../check/linearizability.ts";
-import type { CheckFigures } from "../../check/linearizability.ts";
 import type { Model } from "../../check/model.ts";
 import { keyValueModel } from "../../check/models/key-value.ts";
 import { registerModel } from "../../check/models/register.ts";
 import { rowModel } from "../../check/models/row.ts";
-import { describeScanProblem, scanProblems } from "../../check/scan-coverage.ts";
+import { scanProblems } from "../../check/scan-coverage.ts";
+import {
+  VERDICT_EXIT,
+  verdictJson,
+  verdictKind,
+  verdictLine,
+  verdictText,
+} from "../check-verdict.ts";
+import type { CheckVerdict } from "../check-verdict.ts";
 import { CliError, EXIT, usageError } from "../cli-error.ts";
 import type { CliContext } from "../context.ts";
 import type { HistoryFormat } from "../history-formats.ts";
-import { printText } from "../key-text.ts";
 import { LineTooLongError, readLines } from "../ndjson-lines.ts";
 import type { GlobalOptions } from "../session.ts";
 
@@ -28,31 +33,67 @@ export interface CheckOptions extends GlobalOptions {
   readonly budget: number;
 }
 
-const SCAN_PROBLEMS_SHOWN = 20;
+/** "text" also in a pipe, unless JSON was asked for. */
+type VerdictForm = "text" | "json" | "ndjson";
 
 export async function checkRecorded(
   context: CliContext,
   [file = ""]: readonly string[],
-  { format, budget }: CheckOptions,
+  options: CheckOptions,
 ): Promise<number> {
+  const form = verdictForm(options);
   const lines = await historyLines(context, file);
   try {
-    switch (format) {
-      case "stele": {
-        const history = lines.map((line, at) => parseHistoryLine(line, at + 1));
-        const exitCode = judgeScans(context, history);
-        return Math.max(exitCode, await judge(context, rowModel, history, budget));
-      }
-      case "porcupine-etcd":
-        return await judge(context, registerModel, parseJepsenRegisterLog(lines), budget);
-      case "porcupine-kv":
-        return await judge(context, keyValueModel, parseJepsenKeyValueLog(lines), budget);
-      default:
-        return unreachable(format);
+    const verdict = await judgeLines(context, lines, options);
+    if (verdict === null) {
+      throw usageError(
+        `${file} is not a history: there is no operation in it`,
+        "If a pipeline writes it: what came before may have failed.",
+      );
     }
+    return tellVerdict(context, verdict, form);
   } catch (error) {
     if (!(error instanceof HistoryFormatError)) throw error;
-    throw usageError(`${file} is not a history of the format ${format}: ${error.message}`);
+    throw usageError(
+      `${file} is not a history of the format ${options.format}: ${error.message}`,
+      'docs/TESTING.md ("Histories") describes the file; --format names another format.',
+    );
+  }
+}
+
+function verdictForm({ output }: CheckOptions): VerdictForm {
+  switch (output) {
+    case undefined:
+    case "table":
+      return "text";
+    case "json":
+    case "ndjson":
+      return output;
+    default:
+      throw usageError(
+        `check has a verdict, and no form ${output} of it: -o takes table, json or ndjson`,
+      );
+  }
+}
+
+/** Null: there is no operation. */
+async function judgeLines(
+  context: CliContext,
+  lines: readonly string[],
+  { format, budget }: CheckOptions,
+): Promise<CheckVerdict | null> {
+  switch (format) {
+    case "stele": {
+      const history = lines.map((line, at) => parseHistoryLine(line, at + 1));
+      const verdict = await judge(context, rowModel, history, budget);
+      return verdict === null ? null : { ...verdict, scanProblems: scanProblems(history) };
+    }
+    case "porcupine-etcd":
+      return judge(context, registerModel, parseJepsenRegisterLog(lines), budget);
+    case "porcupine-kv":
+      return judge(context, keyValueModel, parseJepsenKeyValueLog(lines), budget);
+    default:
+      return unreachable(format);
   }
 }
 
@@ -76,7 +117,8 @@ async function judge<State extends NonNullable<unknown>, Input, Output, Recorded
   model: Model<State, Input, Output, Recorded>,
   history: readonly Recorded[],
   budgetMs: number,
-): Promise<number> {
+): Promise<CheckVerdict | null> {
+  if (history.length === 0) return null;
   const startedMs = performance.now();
   const check = checkInSlices(model, history, {
     nowMs: () => performance.now(),
@@ -88,43 +130,39 @@ async function judge<State extends NonNullable<unknown>, Input, Output, Recorded
     await nextTurn();
     if (context.interrupt.aborted) throw new CliError(EXIT.interrupted, "interrupted");
   }
-  const verdict = slice.value;
-  const figures = figuresText(verdict.figures, performance.now() - startedMs);
+  const { value: verdict } = slice;
+  const { figures } = verdict;
+  const found = { figures, tookMs: performance.now() - startedMs, scanProblems: [] };
   switch (verdict.kind) {
     case "linearizable":
-      context.stdout.write(`linearizable: ${figures}\n`);
-      return EXIT.ok;
-    case "violation":
-      print(context, explainViolation(model, verdict.violation));
-      print(context, `violation: ${figures}\n`);
-      return EXIT.other;
+      return { ...found, violation: null, undecided: null };
+    case "violation": {
+      const explanation = explainViolation(model, verdict.violation);
+      return {
+        ...found,
+        violation: { object: verdict.violation.partition, explanation },
+        undecided: null,
+      };
+    }
     case "undecided": {
       const { spent, partition } = verdict;
-      throw new CliError(
-        EXIT.deadline,
-        `undecided, which is no pass: no ${spent} was left for ${partition} (${figures})`,
-        { hint: spent === "time" ? "--budget gives the search more time." : undefined },
-      );
+      return { ...found, violation: null, undecided: { object: partition, spent } };
     }
     default:
       return unreachable(verdict);
   }
 }
 
-function judgeScans(context: CliContext, history: readonly RecordedOperation[]): number {
-  const problems = scanProblems(history);
-  const shown = problems.slice(0, SCAN_PROBLEMS_SHOWN).map(describeScanProblem);
-  if (problems.length > shown.length) shown.push(`${problems.length - shown.length} more`);
-  for (const line of shown) print(context, `scan: ${line}\n`);
-  return problems.length === 0 ? EXIT.ok : EXIT.other;
-}
-
-function figuresText({ operations, partitions, entered }: CheckFigures, tookMs: number): string {
-  const seconds = (tookMs / 1000).toFixed(2);
-  return `operations ${operations}, objects ${partitions}, steps ${entered}, ${seconds} s`;
-}
-
-/** Names and values come from the file. */
-function print({ stdout }: CliContext, text: string): void {
-  stdout.write(text.split("\n").map(printText).join("\n"));
+/** Gives the exit code. As text, what is undecided is an error. */
+function tellVerdict({ stdout }: CliContext, verdict: CheckVerdict, form: VerdictForm): number {
+  const kind = verdictKind(verdict);
+  if (form !== "text") {
+    stdout.write(`${JSON.stringify(verdictJson(verdict), null, form === "json" ? 2 : 0)}\n`);
+  } else if (kind === "undecided") {
+    throw new CliError(VERDICT_EXIT[kind], verdictLine(verdict), {
+      hint:
+        verdict.undecided?.spent === "time" ? "--budget gives the search more time." : undefined,
+    });
+  } else stdout.write(verdictText(verdict));
+  return VERDICT_EXIT[kind];
 }
