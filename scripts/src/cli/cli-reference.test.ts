@@ -1,6 +1,7 @@
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
-import { cliReference, fullName, leaves } from "./cli-reference.ts";
+import { cliReference, leaves } from "./cli-reference.ts";
+import { fullName } from "./command-name.ts";
 import { buildProgram } from "./program.ts";
 import { cliRun, memoryContext } from "./testing/cli-run.ts";
 

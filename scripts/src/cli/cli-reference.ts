@@ -1,5 +1,6 @@
 // docs/CLI.md, made from the tree of commands. cli-reference.test.ts keeps the file equal to it.
 import type { Command } from "commander";
+import { fullName } from "./command-name.ts";
 
 const WIDTH = 96;
 
@@ -9,9 +10,10 @@ const introduction = `# The command line
 \`STELE_URL\`, else \`http://127.0.0.1:7070\`. This page is generated from the commands' own help; \`stele start --help\` lists the knobs of the
 servers as well.
 
-- **Output.** Data goes to standard output and nothing else does; progress, notices and errors go to standard error. \`-o\` may stand
-  anywhere: \`table\` (the default on a terminal), \`ndjson\` (the default in a pipe: one JSON text a line, as the REST API writes it),
-  \`json\` (one text: an object, or an array), \`csv\`, \`keys\`, \`raw\` (the bytes of exactly one cell). NO_COLOR is obeyed.
+- **Output.** Data goes to standard output and nothing else does; progress, notices and errors go to standard error, behind
+  \`stele: \` (with \`-o json\` the failure of a call is JSON). \`-o\` may stand anywhere: \`table\` (the default on a terminal),
+  \`ndjson\` (the default in a pipe: one JSON text a line, as the REST API writes it), \`json\` (one text: an object, or an array),
+  \`csv\`, \`keys\`, \`raw\` (the bytes of exactly one cell). NO_COLOR is obeyed.
 - **Keys** are text in which \`\\xHH\` is one byte and \`\\\\\` a backslash; \`hex:00ff\` and \`b64:AP8\` give any bytes. Printed keys are valid input
   again, and no control byte reaches the terminal.
 - **Columns** are \`family:qualifier\` with the same two escapes; a comma in a list of columns is \`\\x2C\`, an \`=\` before a value \`\\x3D\`.
@@ -53,8 +55,4 @@ export function cliReference(program: Command, capture: (print: () => void) => s
 export function leaves(command: Command): Command[] {
   const children = command.commands.filter((child) => child.name() !== "help");
   return children.length === 0 ? [command] : children.flatMap(leaves);
-}
-
-export function fullName(command: Command): string {
-  return command.parent === null ? command.name() : `${fullName(command.parent)} ${command.name()}`;
 }

@@ -112,6 +112,39 @@ describe("set, put, get and delete", () => {
     expect((await stele(["set", "t", "cond", "d:a=2", "--if-version", "1"])).exitCode).toBe(4);
     expect((await stele(["set", "t", "cond", "d:a=2", "--if-version", version])).exitCode).toBe(0);
   });
+
+  test("a condition that failed is told by its option, with the next step", async () => {
+    await stele(["put", "t", "a b", "d:a=1"]);
+    const { version } = JSON.parse((await stele(["get", "t", "a b"])).stdout);
+    const told = async (...args: readonly string[]) => {
+      const { exitCode, stderr } = await stele(args);
+      expect(exitCode).toBe(4);
+      return stderr;
+    };
+    const exists = (option: string, verb: string) =>
+      `stele: ${option}: the row is in version ${version}; nothing was changed (VERSION_MISMATCH)\n` +
+      `  \`stele get t 'a b'\` reads it; --if-version ${version} will ${verb} just this version.\n`;
+    const missing = (option: string, next: string) =>
+      `stele: ${option}: there is no such row; nothing was changed (VERSION_MISMATCH)\n  ${next}\n`;
+    expect(await told("set", "t", "a b", "d:a=2", "--if-absent")).toBe(
+      exists("--if-absent", "write"),
+    );
+    expect(await told("delete", "t", "a b", "--if-version", "1")).toBe(
+      exists("--if-version 1", "delete"),
+    );
+    expect(await told("put", "t", "none", "d:a=2", "--if-exists")).toBe(
+      missing("--if-exists", "--if-absent in its place writes where there is no row."),
+    );
+    expect(await told("delete", "t", "none", "--if-exists")).toBe(
+      missing("--if-exists", "There is nothing to delete."),
+    );
+  });
+
+  test("a version to be met is not forgotten for --if-exists", async () => {
+    await stele(["put", "t", "both", "d:a=1"]);
+    const line = ["set", "t", "both", "d:a=2", "--if-version", "1", "--if-exists"];
+    expect((await stele(line)).exitCode).toBe(4);
+  });
 });
 
 describe("forms of output", () => {
@@ -236,7 +269,13 @@ describe("mistakes and trouble", () => {
   test.each([
     [["gett"], 2, "Did you mean get?"],
     [["get", "t", "k", "--colums", "d"], 2, "Did you mean --columns?"],
-    [["get", "t"], 2, "missing required argument 'key'"],
+    [["get", "t"], 2, "stele: missing required argument 'key'\n  `stele get --help` tells how"],
+    [["get", "t", "nobody"], 3, "`stele scan t --keys-only --limit 10` shows keys"],
+    [["get", "t", "nobody"], 3, "`stele get --help` tells how to call it."],
+    [["table"], 2, "Usage: stele table"],
+    [["table", "lss"], 2, "`stele table --help` lists its commands."],
+    [["scan", "t", "--limit", "-1"], 2, "a whole number from 0 to 999999999999999"],
+    [["set", "t", "k", "d:a=1", "--if-absent", "--if-exists"], 2, "exclude each other"],
     [["get", "t", "k", "-o", "yaml"], 2, "Allowed choices are table"],
     [["get", "t", "k", "--timeout", "5"], 2, "duration"],
     [["set", "t", "k", "a=1"], 2, "is not FAMILY:QUALIFIER=VALUE"],
@@ -244,7 +283,7 @@ describe("mistakes and trouble", () => {
     [["set", "t", "k", "nofamily:a=1"], 3, "(FAMILY_NOT_FOUND)"],
     [["set", "t", "k", "d:\\q=1"], 2, "INVALID_REQUEST"],
     [["get", "none", "k"], 3, "(TABLE_NOT_FOUND)"],
-    [["get", "t", ""], 2, "the key is empty"],
+    [["get", "t", ""], 2, "stele: the key is empty\n  `stele get --help` tells how to call it.\n"],
     [["scan", "t", "--filter", "{}"], 2, "unknown option '--filter'"],
     [["scan", "t", "--start", "a", "--after", "b"], 2, "exclude each other"],
   ])("stele %j exits with %i", async (args, exitCode, message) => {
@@ -274,7 +313,9 @@ describe("mistakes and trouble", () => {
     const { exitCode, stderr } = await stele(["put", "t", "k", "--row", "-"], { stdin });
     expect(exitCode).toBe(2);
     expect(stderr.match(/must be a string/g)).toHaveLength(1);
-    expect(stderr).toMatch(/^stele: \/columns\/d:a: must be a string, .* \(INVALID_REQUEST\)\n$/);
+    expect(stderr).toMatch(
+      /^stele: \/columns\/d:a: must be a string, .* \(INVALID_REQUEST\)\n {2}`stele put --help`.*\n$/,
+    );
   });
 
   test("with -o json the problem is JSON on standard error", async () => {

@@ -1,17 +1,24 @@
 // Parsers of option values. Each throws commander's own error, which names the option.
 import { InvalidArgumentError } from "commander";
 
+const COUNT_MAX = 999_999_999_999_999;
+
 export function parseCount(text: string): number {
-  if (!/^\d{1,15}$/.test(text)) throw new InvalidArgumentError("It must be a whole number.");
-  return Number(text);
+  return parseWhole(text, 0);
 }
 
 export function parseAtLeast(least: number): (text: string) => number {
   return (text) => {
-    const count = parseCount(text);
+    const count = parseWhole(text, least);
     if (count < least) throw new InvalidArgumentError(`It must be at least ${least}.`);
     return count;
   };
+}
+
+/** `least` is for the message alone. */
+function parseWhole(text: string, least: number): number {
+  if (/^\d{1,15}$/.test(text)) return Number(text);
+  throw new InvalidArgumentError(`It must be a whole number from ${least} to ${COUNT_MAX}.`);
 }
 
 export function parsePort(text: string): number {
@@ -32,7 +39,9 @@ export function parseDuration(text: string): number {
 }
 
 export function parseVersions(text: string): number | "all" {
-  return text === "all" ? "all" : parseCount(text);
+  if (text === "all") return "all";
+  if (/^\d{1,15}$/.test(text)) return Number(text);
+  throw new InvalidArgumentError("It must be all, or a whole number from 1 on.");
 }
 
 export function parseVersion(text: string): string {

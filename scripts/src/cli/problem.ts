@@ -10,6 +10,8 @@ export interface Problem {
   readonly retryable?: boolean;
   readonly retryAfterMs?: number;
   readonly requestId?: string;
+  /** Of the row now, where a condition failed; null: no row. */
+  readonly version?: string | null;
   readonly applied?: string;
   readonly errors?: readonly { readonly pointer: string; readonly detail: string }[];
 }

@@ -5,6 +5,7 @@ import { addBulkCommands } from "./bulk-commands.ts";
 import { addCheckCommand } from "./check-command.ts";
 import { addClusterCommands } from "./cluster-commands.ts";
 import type { CliContext } from "./context.ts";
+import { helpHint, withHelpHint } from "./help-hint.ts";
 import { parseDuration } from "./option-values.ts";
 import { formats } from "./output/format.ts";
 import { addRowCommands } from "./row-commands.ts";
@@ -35,7 +36,11 @@ export function buildProgram({ context, version, serverFlags }: ProgramParts): P
     async (...received) => {
       const command = received.at(-1) as Command;
       const action = (await load())[name];
-      exitCode = await action(context, command.args, command.optsWithGlobals() as never);
+      try {
+        exitCode = await action(context, command.args, command.optsWithGlobals() as never);
+      } catch (error) {
+        throw withHelpHint(error, command);
+      }
     };
   const program = new Command("stele")
     .description("Stele, a replicated, range-partitioned database: its command line.")
@@ -43,12 +48,12 @@ export function buildProgram({ context, version, serverFlags }: ProgramParts): P
     .helpOption("-h, --help", "print this help")
     .helpCommand("help [command]", "print the help of a command")
     .addHelpText("after", exitCodes)
-    .showHelpAfterError("(stele --help lists the commands, stele COMMAND --help its options)")
     .configureHelp({ showGlobalOptions: true })
     .exitOverride()
     .configureOutput({
       writeOut: (text) => void context.stdout.write(text),
       writeErr: (text) => void context.stderr.write(text),
+      outputError: (text, write) => write(text.replace(/^error: /, "stele: ")),
     });
   globalOptions(program);
   addStartCommand(program, run, serverFlags);
@@ -57,7 +62,14 @@ export function buildProgram({ context, version, serverFlags }: ProgramParts): P
   addBulkCommands(program, run);
   addClusterCommands(program, run);
   addCheckCommand(program, run);
+  hintAfterErrors(program);
   return { command: program, exitCode: () => exitCode };
+}
+
+/** Below a message of commander's own. */
+function hintAfterErrors(command: Command): void {
+  command.showHelpAfterError(`  ${helpHint(command)}`);
+  for (const child of command.commands) hintAfterErrors(child);
 }
 
 function globalOptions(program: Command): void {

@@ -8,15 +8,14 @@ import type { Assignment } from "../assignments.ts";
 import { usageError } from "../cli-error.ts";
 import type { CliContext } from "../context.ts";
 import { writeRecord } from "../output/records.ts";
-import type { RestReply } from "../rest-client.ts";
+import type { RestReply, RestRequest } from "../rest-client.ts";
 import { cellPath, rowPath } from "../rest-path.ts";
+import { conditionHeaders, withConditionWords } from "../row-conditions.ts";
+import type { ConditionalWrite, ConditionOptions } from "../row-conditions.ts";
 import { withSession } from "../session.ts";
 import type { GlobalOptions, Session } from "../session.ts";
 
-export interface WriteOptions extends GlobalOptions {
-  readonly ifVersion?: string;
-  readonly ifExists?: boolean;
-  readonly ifAbsent?: boolean;
+export interface WriteOptions extends GlobalOptions, ConditionOptions {
   readonly timestamp?: string;
   readonly int64?: boolean;
   readonly row?: string;
@@ -38,26 +37,24 @@ export function setCells(
 ): Promise<number> {
   return withSession(context, options, async (session) => {
     const key = parseKey(keyText);
-    const headers = conditionHeaders(options);
+    const write = { ...options, does: "write", table, key } as const;
     const assignments = await readAssignments(texts, context);
     const [only] = assignments;
     const isLarge = assignments.length === 1 && (only?.value.length ?? 0) > JSON_VALUE_BYTES_MAX;
     const { timestamp } = options;
-    const reply =
+    const request: RestRequest =
       only !== undefined && isLarge && options.int64 !== true
-        ? await session.client.call({
+        ? {
             ...merged(cellPath(table, key, only.column), { timestamp }),
             method: "PUT",
-            headers,
             body: { kind: "bytes", bytes: only.value },
-          })
-        : await session.client.call({
+          }
+        : {
             ...rowPath(table, key),
             method: "PATCH",
-            headers,
             body: { kind: "json", value: { set: jsonColumns(assignments, options), timestamp } },
-          });
-    await writeAnswer(session, reply);
+          };
+    await writeAnswer(session, await sent(session, request, write));
   });
 }
 
@@ -68,7 +65,7 @@ export function putRow(
 ): Promise<number> {
   return withSession(context, options, async (session) => {
     const key = parseKey(keyText);
-    const headers = conditionHeaders(options);
+    const write = { ...options, does: "write", table, key } as const;
     const { row: source, timestamp } = options;
     if ((source === undefined) === (texts.length === 0)) {
       throw usageError("put takes either FAMILY:QUALIFIER=VALUE ... or --row");
@@ -77,13 +74,9 @@ export function putRow(
       source === undefined
         ? { columns: jsonColumns(await readAssignments(texts, context), options) }
         : await readRowJson(source, context);
-    const reply = await session.client.call({
-      ...rowPath(table, key),
-      method: "PUT",
-      headers,
-      body: { kind: "json", value: { ...content, timestamp } },
-    });
-    await writeAnswer(session, reply);
+    const body = { kind: "json", value: { ...content, timestamp } } as const;
+    const request: RestRequest = { ...rowPath(table, key), method: "PUT", body };
+    await writeAnswer(session, await sent(session, request, write));
   });
 }
 
@@ -94,29 +87,30 @@ export function deleteRow(
 ): Promise<number> {
   return withSession(context, options, async (session) => {
     const key = parseKey(keyText);
-    const headers = conditionHeaders(options);
+    const write = { ...options, does: "delete", table, key } as const;
     const columns = [...named, ...(options.columns ?? [])];
     if (columns.length === 0) {
-      await session.client.call({ ...rowPath(table, key), method: "DELETE", headers });
+      await sent(session, { ...rowPath(table, key), method: "DELETE" }, write);
       return;
     }
-    const reply = await session.client.call({
-      ...rowPath(table, key),
-      method: "PATCH",
-      headers,
-      body: { kind: "json", value: { delete: columns } },
-    });
-    await writeAnswer(session, reply);
+    const body = { kind: "json", value: { delete: columns } } as const;
+    const request: RestRequest = { ...rowPath(table, key), method: "PATCH", body };
+    await writeAnswer(session, await sent(session, request, write));
   });
 }
 
-function conditionHeaders(options: WriteOptions): Record<string, string> {
-  const { ifVersion, ifExists, ifAbsent } = options;
-  const headers: Record<string, string> = {};
-  if (ifVersion !== undefined) headers["if-match"] = `"${ifVersion}"`;
-  if (ifExists === true) headers["if-match"] = "*";
-  if (ifAbsent === true) headers["if-none-match"] = "*";
-  return headers;
+/** With the write's conditions. */
+async function sent(
+  { client }: Session,
+  request: RestRequest,
+  write: ConditionalWrite,
+): Promise<RestReply> {
+  const headers = conditionHeaders(write);
+  try {
+    return await client.call({ ...request, headers });
+  } catch (error) {
+    throw withConditionWords(error, write);
+  }
 }
 
 function jsonColumns(
