@@ -37,6 +37,7 @@ export function observedClient(parts: ObservedClientParts): StoreClient {
   };
   return {
     get: (...call) => traced("get", call, client.get(...call)),
+    getMany: (...call) => traced("getMany", call, client.getMany(...call)),
     scan: (...call) => traced("scan", call, client.scan(...call)),
     write: async (...call) => {
       const answer = await traced("write", call, client.write(...call));

@@ -1,6 +1,6 @@
 /**
  * Writes of several rows in one call, also of one row twice, some of them under conditions: each its own outcome, those
- * of a row in their order.
+ * of a row in their order. Reads of several rows in one call.
  */
 import type { Random } from "@stele/shared/random.ts";
 import type { Expected, WriteOperation } from "../check/history/row-operation.ts";
@@ -49,9 +49,7 @@ export class Batches implements Workload {
   async step(caller: Caller): Promise<void> {
     const members = this.#random.below(3) === 0 ? [] : this.#draw();
     if (members.length === 0) {
-      const { key } = this.#rows.any();
-      const answer = await this.#table.get(caller, { kind: "get", key, columns: null });
-      if (answer?.kind === "read") this.#seen.set(key, answer.row?.version ?? null);
+      await this.#read(caller);
       return;
     }
     const rows = new Set(members.map(({ row }) => row));
@@ -74,6 +72,21 @@ export class Batches implements Workload {
 
   problems(): readonly WorkloadProblem[] {
     return [];
+  }
+
+  /** One row, or several at once. */
+  async #read(caller: Caller): Promise<void> {
+    const keys = this.#rows.anyKeys(1 + this.#random.below(ROWS_MAX));
+    const columns = this.#random.below(4) === 0 ? [COLUMNS.value] : null;
+    const [key = ""] = keys;
+    const answers =
+      keys.length === 1
+        ? [await this.#table.get(caller, { kind: "get", key, columns })]
+        : await this.#table.getMany(caller, { keys, columns });
+    keys.forEach((each, at) => {
+      const answer = answers[at];
+      if (answer?.kind === "read") this.#seen.set(each, answer.row?.version ?? null);
+    });
   }
 
   #draw(): Member[] {

@@ -52,6 +52,11 @@ export class HotRows {
     return must(this.#rows[this.#parts.random.below(this.#rows.length)], "a hot row");
   }
 
+  /** Keys of so many rows, some of them perhaps twice. */
+  anyKeys(count: number): readonly string[] {
+    return Array.from({ length: count }, () => this.any().key);
+  }
+
   /** A row for so many writes, which are open from now on; null: none has room. */
   take(writes = 1): HotRow | null {
     const from = this.#parts.random.below(this.#rows.length);

@@ -39,8 +39,7 @@ export class Locks implements Workload {
     if (choice === 0 && (await this.#keyed.again(caller))) return;
     const row = choice < 3 ? null : this.#rows.take();
     if (row === null) {
-      const { key } = this.#rows.any();
-      await this.#table.get(caller, { kind: "get", key, columns: null });
+      await this.#look(caller);
       return;
     }
     if (choice > 6) {
@@ -67,6 +66,16 @@ export class Locks implements Workload {
 
   problems(): readonly WorkloadProblem[] {
     return [];
+  }
+
+  /** At one lock, or at several at once. */
+  async #look(caller: Caller): Promise<void> {
+    if (this.#random.below(3) === 0) {
+      await this.#table.getMany(caller, { keys: this.#rows.anyKeys(2), columns: null });
+      return;
+    }
+    const { key } = this.#rows.any();
+    await this.#table.get(caller, { kind: "get", key, columns: null });
   }
 
   /** By force, or only from whom it is believed to be held. */

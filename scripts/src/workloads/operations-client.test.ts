@@ -74,6 +74,42 @@ describe("a client of a front-end's operations", () => {
     ]);
   });
 
+  test("reads many rows in as many calls as it takes, each with its own answer", async () => {
+    const { client, clock, memory, state } = await opened(["c"]);
+    const keys = ["d", "missing", "a", "d", "\xff", "b"];
+    const writes = ["a", "b", "d"].map((key) => write(key, [set(`"${key}"`)]));
+    const written = await client.writeMany("t", writes, CALL);
+    const read = (at: number, value: string) => {
+      const answer = written[at];
+      const version = answer?.kind === "written" ? answer.version : null;
+      return { kind: "read", row: { version, columns: new Map([["d:v", value]]) } };
+    };
+    const failed = (code: string) => ({ kind: "failed", code, version: null });
+    memory.rowsOfOneRead = 2;
+    memory.failingKeys.set("\xff", { code: "UNAVAILABLE", detail: "" });
+    const many = { keys, columns: null };
+    const d = read(2, '"d"');
+    const first = [d, { kind: "read", row: null }, read(0, '"a"'), d];
+    const rest = [failed("UNAVAILABLE"), read(1, '"b"')];
+    expect(await client.getMany("t", many, CALL)).toEqual([...first, ...rest]);
+    expect(state.unexpected).toEqual([]);
+    memory.failingKeys.set("\xff", { code: "INTERNAL", detail: "it threw" });
+    expect(await client.getMany("t", many, CALL)).toMatchObject([
+      ...first,
+      failed("INTERNAL"),
+      rest[1],
+    ]);
+    expect(state.unexpected).toMatchObject([{ body: { detail: "it threw" } }]);
+    let calls = 0;
+    memory.before = () => (++calls === 3 ? NEVER : Promise.resolve());
+    expect(await clock.until(client.getMany("t", many, CALL))).toEqual([...first, null, null]);
+    const dead = new DatabaseError({ code: "DEADLINE", detail: "" });
+    calls = 0;
+    memory.before = () => (++calls === 3 ? Promise.reject(dead) : Promise.resolve());
+    const late = [failed("DEADLINE"), failed("DEADLINE")];
+    expect(await client.getMany("t", many, CALL)).toEqual([...first, ...late]);
+  });
+
   test("scans through all chunks and tablets, in both directions", async () => {
     const { client } = await opened(["c", "\xff"]);
     const keys = ["a", "b", "c", "d", "e", "\xef", "\xff", "\xffz"];

@@ -4,11 +4,13 @@
  * O1. The patience is measured on the client's clock, the deadline that goes along on the front-end's.
  * O2. A front-end that goes away leaves its calls without an answer; one that is away refuses them, after a
  *     while, so that nobody who tries again at once does so forever at one instant.
- * O3. A scan goes on chunk by chunk, and gives what it has when the next chunk fails or is late.
+ * O3. A scan goes on chunk by chunk, and gives what it has when the next chunk fails or is late. So does a read of many
+ *     rows.
  * O4. What is no `DatabaseError` is a fault of the program: it is told, and is an unknown outcome. So is one that says
- *     INTERNAL, of a call or of one write of many: a server met what it does not know.
+ *     INTERNAL, of a call or of one row of many: a server met what it does not know.
  */
 import type { CallLimits, RowOperations, TableOperations } from "@stele/frontend/operations.ts";
+import { assert } from "@stele/shared/assert.ts";
 import type { Clock } from "@stele/shared/clock.ts";
 import { delay } from "@stele/shared/clock.ts";
 import { DatabaseError } from "@stele/shared/errors.ts";
@@ -26,13 +28,19 @@ import {
 import type {
   FailedOutcome,
   GetOperation,
-  ReadOutcome,
   ScannedOutcome,
   ScanOperation,
   WriteOperation,
 } from "../check/history/row-operation.ts";
 import { keyBytes, projectionOf, rangeOf, rowWriteOf } from "./product-writes.ts";
-import type { CallPatience, StoreClient, TableAnswer, WriteAnswer } from "./store-client.ts";
+import type {
+  CallPatience,
+  GetManyOperation,
+  ReadAnswer,
+  StoreClient,
+  TableAnswer,
+  WriteAnswer,
+} from "./store-client.ts";
 
 /** A front-end that runs. */
 export interface FrontEndAccess {
@@ -67,6 +75,8 @@ const DOWN: DatabaseErrorBody = {
   applied: "no",
 };
 
+type ManyReadResult = Awaited<ReturnType<RowOperations["readMany"]>>["results"][number];
+
 type Ended<T> =
   | { readonly kind: "result"; readonly result: T }
   | { readonly kind: "error"; readonly body: DatabaseErrorBody }
@@ -84,12 +94,33 @@ export class OperationsClient implements StoreClient {
     table: string,
     { key, columns }: GetOperation,
     call: CallPatience,
-  ): Promise<ReadOutcome | FailedOutcome | null> {
+  ): Promise<ReadAnswer> {
     const ended = await this.#call(call, ({ rows }, limits) =>
       rows.read(table, keyBytes(key), projectionOf(columns), limits),
     );
     if (ended.kind === "error") return failedReadOf(ended.body);
     return ended.kind === "nothing" ? null : readOutcomeOf(ended.result.row);
+  }
+
+  async getMany(
+    table: string,
+    { keys, columns }: GetManyOperation,
+    call: CallPatience,
+  ): Promise<readonly ReadAnswer[]> {
+    const asked = keys.map(keyBytes);
+    const projection = projectionOf(columns);
+    const answers: ReadAnswer[] = [];
+    const ended = await this.#call(call, async ({ rows }, limits) => {
+      // Of large rows an answer holds fewer than were asked for, but one at least.
+      while (answers.length < asked.length && !limits.signal.aborted) {
+        const left = asked.slice(answers.length);
+        const { results } = await rows.readMany(table, left, projection, limits);
+        assert(results.length > 0, "an answer without a row");
+        if (!limits.signal.aborted) answers.push(...results.map((each) => this.#readOf(each)));
+      }
+    });
+    const rest = ended.kind === "error" ? failedReadOf(ended.body) : null;
+    return keys.map((_, at) => answers[at] ?? rest);
   }
 
   async write(
@@ -168,6 +199,12 @@ export class OperationsClient implements StoreClient {
     return tableAnswerOf(
       await this.#call(call, ({ tables }, limits) => tables.drop(table, request, limits)),
     );
+  }
+
+  #readOf(result: ManyReadResult): ReadAnswer {
+    if (result.kind === "read") return readOutcomeOf(result.row);
+    this.#lookForFault(new DatabaseError(result.error));
+    return failedReadOf(result.error);
   }
 
   async #call<T>(

@@ -6,7 +6,6 @@ import type { OpenCall, RecordedCall } from "../check/history/history-recorder.t
 import type {
   FailedOutcome,
   GetOperation,
-  ReadOutcome,
   RecordedOperation,
   RowOutcome,
   ScannedOutcome,
@@ -20,7 +19,7 @@ import {
   writeSpelledShort,
 } from "./large-values.ts";
 import { Patience } from "./patience.ts";
-import type { WriteAnswer } from "./store-client.ts";
+import type { GetManyOperation, ReadAnswer, WriteAnswer } from "./store-client.ts";
 import type { Caller, Mark, WorkloadProblem } from "./workload.ts";
 
 export interface RecordedTableParts {
@@ -82,15 +81,34 @@ export class RecordedTable {
     });
   }
 
-  async get(
-    { client, name }: Caller,
-    operation: GetOperation,
-  ): Promise<ReadOutcome | FailedOutcome | null> {
+  async get({ client, name }: Caller, operation: GetOperation): Promise<ReadAnswer> {
     const open = this.#recorder.begin({ client: name, operation });
     const answer = readSpelledShort(await client.get(this.name, operation, this.#patience.call()));
     end(open, answer);
-    this.#mark(answer?.kind === "read" ? "read answered" : "read unanswered");
+    this.#markRead(answer);
     return answer;
+  }
+
+  /** In the history each is a read of its own, for as long as the call took. */
+  async getMany(
+    { client, name }: Caller,
+    { keys, columns }: GetManyOperation,
+  ): Promise<readonly ReadAnswer[]> {
+    const open = keys.map((key) =>
+      this.#recorder.begin({ client: name, operation: { kind: "get", key, columns } }),
+    );
+    const given = await client.getMany(this.name, { keys, columns }, this.#patience.call());
+    const answers = open.map((_, at) => readSpelledShort(given[at] ?? null));
+    open.forEach((each, at) => {
+      const answer = answers[at] ?? null;
+      end(each, answer);
+      this.#markRead(answer);
+    });
+    const read = new Set(keys.filter((_, at) => answers[at]?.kind === "read"));
+    if (read.size > 1) this.#mark("rows read together");
+    const tablets = new Set([...read].map((key) => this.tabletOf(key)));
+    if (tablets.size > 1) this.#mark("rows read across a tablet bound");
+    return answers;
   }
 
   /** @param request the Idempotency-Key; null: none */
@@ -159,6 +177,10 @@ export class RecordedTable {
     if (checker === undefined) return;
     const detail = `${client} was answered ${code} by ${this.name}: ${JSON.stringify(operation)}`;
     this.problems.push({ checker, detail });
+  }
+
+  #markRead(answer: ReadAnswer): void {
+    this.#mark(answer?.kind === "read" ? "read answered" : "read unanswered");
   }
 
   #markWrite(answer: WriteAnswer): void {

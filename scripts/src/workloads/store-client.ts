@@ -19,6 +19,8 @@ import type {
   WrittenOutcome,
 } from "../check/history/row-operation.ts";
 
+export type ReadAnswer = ReadOutcome | FailedOutcome | null;
+
 export type WriteAnswer = WrittenOutcome | FailedOutcome | null;
 
 /**
@@ -30,16 +32,27 @@ export type TableAnswer =
   | { readonly kind: "failed"; readonly code: ErrorCode }
   | { readonly kind: "unknown" };
 
+/** Of several rows at once: each is read by itself. */
+export interface GetManyOperation {
+  /** One at least; they may repeat. */
+  readonly keys: readonly string[];
+  /** As of a get. */
+  readonly columns: readonly string[] | null;
+}
+
 export interface CallPatience {
   readonly patienceMs: number;
 }
 
 export interface StoreClient {
-  get(
+  get(table: string, operation: GetOperation, call: CallPatience): Promise<ReadAnswer>;
+
+  /** One call over many rows, one answer a key, in order. */
+  getMany(
     table: string,
-    operation: GetOperation,
+    operation: GetManyOperation,
     call: CallPatience,
-  ): Promise<ReadOutcome | FailedOutcome | null>;
+  ): Promise<readonly ReadAnswer[]>;
 
   /** @param call.request the Idempotency-Key; null: none, and whoever tries again may do it twice */
   write(

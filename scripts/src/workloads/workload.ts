@@ -7,6 +7,8 @@ import type { StoreClient } from "./store-client.ts";
 export const WORKLOAD_MARKS = [
   "read answered",
   "read unanswered",
+  "rows read together",
+  "rows read across a tablet bound",
   "write acknowledged",
   "write refused",
   "write failed for certain",

@@ -65,6 +65,8 @@ describe("a planted fault is found by its checker:", () => {
     ["lost write", only("locks"), ["linearizability"]],
     ["stale read", only("registers"), ["linearizability"]],
     ["stale read", only("batches"), ["linearizability"]],
+    ["stale read of several", only("batches"), ["linearizability"]],
+    ["rows swapped in an answer", only("batches"), ["linearizability"]],
     ["doubled increment", only("counters"), ["exactly once", "linearizability"]],
     ["row missing from a scan", only("scans"), ["scan coverage"]],
     ["rows revived after a drop", only("namedTables"), ["table contents"]],

@@ -7,12 +7,8 @@ import { parseVersion } from "@stele/frontend/rest/decimal.ts";
 import { ERROR_KINDS } from "@stele/shared/errors.ts";
 import type { ErrorCode } from "@stele/shared/errors.ts";
 import { parseCells, parseKey } from "../../check/history/member-values.ts";
-import type {
-  FailedOutcome,
-  ReadOutcome,
-  ScannedOutcome,
-} from "../../check/history/row-operation.ts";
-import type { WriteAnswer } from "../../workloads/store-client.ts";
+import type { FailedOutcome, ScannedOutcome } from "../../check/history/row-operation.ts";
+import type { ReadAnswer, WriteAnswer } from "../../workloads/store-client.ts";
 
 export interface RestAnswer {
   readonly status: number;
@@ -22,7 +18,7 @@ export interface RestAnswer {
 
 type Members = Readonly<Record<string, unknown>>;
 
-export function readOutcome({ status, body }: RestAnswer): ReadOutcome | FailedOutcome | null {
+export function readOutcome({ status, body }: RestAnswer): ReadAnswer {
   const members = membersOf(body);
   if (status === 200) {
     const version = parseVersion(members["version"], null);
@@ -30,6 +26,29 @@ export function readOutcome({ status, body }: RestAnswer): ReadOutcome | FailedO
   }
   if (members["code"] === "ROW_NOT_FOUND") return { kind: "read", row: null };
   return readFailure(members);
+}
+
+/** Of `rows:get`, a key each; "no-rows": the call failed as a whole. */
+export type ManyReads =
+  | {
+      readonly kind: "rows";
+      readonly rows: readonly { readonly key: string; readonly read: ReadAnswer }[];
+    }
+  | { readonly kind: "no-rows"; readonly read: FailedOutcome | null };
+
+export function manyReads({ status, body }: RestAnswer): ManyReads {
+  const members = membersOf(body);
+  if (status >= 400) return { kind: "no-rows", read: readFailure(members) };
+  const rows = (members["rows"] as readonly Members[]).map((row) => ({
+    key: parseKey(row["key"], null),
+    read: readOfMany(row),
+  }));
+  return { kind: "rows", rows };
+}
+
+function readOfMany(row: Members): ReadAnswer {
+  if (row["found"] === false) return { kind: "read", row: null };
+  return readOutcome({ status: (row["status"] as number | undefined) ?? 200, body: row });
 }
 
 export type ScanPage =

@@ -73,6 +73,21 @@ test("reads give what was written, under any key and column", async () => {
   expect(await get("missing")).toEqual({ kind: "read", row: null });
 });
 
+test("many rows are read in one call, each as a read of its own", async () => {
+  const keys = ["g1", "z1", ODD_KEY, "missing", "g1"];
+  for (const key of keys.slice(0, 3))
+    await written(write(key, [set("d:a", '"1"'), set("d:b,c", '"2"')]));
+  for (const columns of [null, ["d:b,c"], ["d:none"]]) {
+    const alone = [];
+    for (const key of keys) alone.push(await get(key, columns));
+    expect(alone).toMatchObject(keys.map(() => ({ kind: "read" })));
+    expect(await client.getMany(TABLE, { keys, columns }, CALL)).toEqual(alone);
+  }
+  const refused = await client.getMany("none", { keys, columns: null }, CALL);
+  const failed = { kind: "failed", code: "TABLE_NOT_FOUND", version: null };
+  expect(refused).toEqual(keys.map(() => failed));
+});
+
 test("one patch deletes, sets, counts and appends, and tells the new values", async () => {
   await written(write("p", [set("d:old", '"x"'), set("d:log", '"a"')]));
   const answer = await written(
@@ -206,11 +221,19 @@ test("a write that nobody answers is unknown, and one that found nobody failed",
 
 test("an answer that only a fault of the program gives is told", async () => {
   const internal = { status: 500, code: "INTERNAL", detail: "it threw", applied: "unknown" };
-  const bodies = [JSON.stringify(internal), JSON.stringify({ results: [internal] }), "{"];
+  const failedRow = { ...internal, key: "k" };
+  const foreignRow = { key: "l", found: false };
+  const bodies = [
+    JSON.stringify(internal),
+    JSON.stringify({ results: [internal] }),
+    "{",
+    JSON.stringify({ rows: [failedRow] }),
+    JSON.stringify({ rows: [foreignRow] }),
+  ];
   const faulty = createHttpServer((request, response) => {
     request.resume().on("end", () => {
-      const isBatch = request.url?.includes(":batch") === true;
-      response.writeHead(isBatch ? 200 : 500).end(bodies.shift());
+      const isOfMany = /:(batch|get)/.test(request.url ?? "");
+      response.writeHead(isOfMany ? 207 : 500).end(bodies.shift());
     });
   });
   await once(faulty.listen(0, "127.0.0.1"), "listening");
@@ -221,10 +244,16 @@ test("an answer that only a fault of the program gives is told", async () => {
   expect(await other.write(TABLE, change, { ...CALL, request: null })).toBeNull();
   expect(await other.writeMany(TABLE, [change], CALL)).toEqual([null]);
   expect(await other.write(TABLE, change, { ...CALL, request: null })).toBeNull();
+  const many = { keys: ["k"], columns: null };
+  const failed = { kind: "failed", code: "INTERNAL", version: null };
+  expect(await other.getMany(TABLE, many, CALL)).toEqual([failed]);
+  await other.getMany(TABLE, many, CALL);
   expect(told).toEqual([
     expect.stringContaining("it threw"),
     expect.stringContaining("operation 0 of a batch"),
     expect.stringContaining("no JSON"),
+    expect.stringContaining("row 0 of rows:get"),
+    expect.stringContaining("other keys"),
   ]);
   await other[Symbol.asyncDispose]();
   await new Promise((resolve) => faulty.close(resolve));

@@ -5,26 +5,41 @@
  * R2. A connection that could not be made sent nothing: the call failed. What broke later is unknown.
  * R3. It stays with one front-end until that does not answer, and then turns to the next.
  * R4. An answer that only a fault of the program gives is told, whatever the outcome is (`StoreClient`, K3): INTERNAL,
- *     of a call or of one operation of a batch, and a body that is not JSON.
+ *     of a call, of one operation of a batch or of one row of many; a body that is not JSON; rows that nobody asked for.
  */
 import { Pool } from "undici";
 import type {
   FailedOutcome,
   GetOperation,
-  ReadOutcome,
   ScanOperation,
   ScannedOutcome,
   WriteOperation,
 } from "../../check/history/row-operation.ts";
 import type {
   CallPatience,
+  GetManyOperation,
+  ReadAnswer,
   StoreClient,
   TableAnswer,
   WriteAnswer,
 } from "../../workloads/store-client.ts";
-import { codeOf, isWithoutEffect, readOutcome, scanPage, writeOutcome } from "./rest-answers.ts";
+import {
+  codeOf,
+  isWithoutEffect,
+  manyReads,
+  readOutcome,
+  scanPage,
+  writeOutcome,
+} from "./rest-answers.ts";
 import type { RestAnswer } from "./rest-answers.ts";
-import { batchOperation, getCall, keyJson, scanCall, writeCall } from "./rest-spelling.ts";
+import {
+  batchOperation,
+  getCall,
+  getManyCall,
+  keyJson,
+  scanCall,
+  writeCall,
+} from "./rest-spelling.ts";
 import type { RestCall } from "./rest-spelling.ts";
 
 /** What the server is given less than the caller waits, so that its own answer arrives first. */
@@ -56,12 +71,30 @@ export class RestStoreClient implements StoreClient, AsyncDisposable {
     this.#turn = first;
   }
 
-  async get(
-    table: string,
-    operation: GetOperation,
-    call: CallPatience,
-  ): Promise<ReadOutcome | FailedOutcome | null> {
+  async get(table: string, operation: GetOperation, call: CallPatience): Promise<ReadAnswer> {
     return outcomeOf(await this.#send(getCall(table, operation), call), readOutcome);
+  }
+
+  async getMany(
+    table: string,
+    operation: GetManyOperation,
+    call: CallPatience,
+  ): Promise<readonly ReadAnswer[]> {
+    const { keys } = operation;
+    const reply = await this.#send(getManyCall(table, operation), call);
+    if (reply.kind !== "answered") {
+      return keys.map(() => (reply.kind === "not-sent" ? NOT_SENT : null));
+    }
+    const { body } = reply.answer;
+    const reads = manyReads(reply.answer);
+    if (reads.kind === "no-rows") return keys.map(() => reads.read);
+    const answered = reads.rows.map(({ key }) => key);
+    if (JSON.stringify(answered) !== JSON.stringify(keys)) {
+      this.#unexpected(`rows:get of ${table} answered other keys: ${JSON.stringify(body)}`);
+    }
+    const { rows } = body as { readonly rows: readonly unknown[] };
+    rows.forEach((row, at) => this.#lookForFault(`row ${at} of rows:get of ${table}`, row));
+    return keys.map((_, at) => reads.rows[at]?.read ?? null);
   }
 
   async write(

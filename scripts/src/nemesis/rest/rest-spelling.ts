@@ -13,6 +13,7 @@ import type {
   ScanOperation,
   WriteOperation,
 } from "../../check/history/row-operation.ts";
+import type { GetManyOperation } from "../../workloads/store-client.ts";
 
 export interface RestCall {
   readonly method: "GET" | "PUT" | "PATCH" | "POST" | "DELETE";
@@ -32,6 +33,18 @@ export function keyJson(key: string): string {
 export function getCall(table: string, { key, columns }: GetOperation): RestCall {
   const query = columns === null ? {} : { columns: columns.map(columnInList).join(",") };
   return { method: "GET", path: rowPath(table, key), query, headers: {}, body: null };
+}
+
+export function getManyCall(table: string, { keys, columns }: GetManyOperation): RestCall {
+  const members: Record<string, string> = { keys: `[${keys.map(keyJson).join(",")}]` };
+  if (columns !== null) members["columns"] = JSON.stringify(columns);
+  return {
+    method: "POST",
+    path: `/tables/${table}/rows:get`,
+    query: {},
+    headers: { "content-type": "application/json" },
+    body: object(members),
+  };
 }
 
 export function writeCall(table: string, operation: WriteOperation): RestCall {

@@ -8,18 +8,26 @@ import type { Random } from "@stele/shared/random.ts";
 import type {
   FailedOutcome,
   GetOperation,
-  ReadOutcome,
   ScannedOutcome,
   ScanOperation,
   WriteOperation,
 } from "../../check/history/row-operation.ts";
-import type { CallPatience, StoreClient, TableAnswer, WriteAnswer } from "../store-client.ts";
+import type {
+  CallPatience,
+  GetManyOperation,
+  ReadAnswer,
+  StoreClient,
+  TableAnswer,
+  WriteAnswer,
+} from "../store-client.ts";
 import { MemoryRows } from "./memory-rows.ts";
 
 export type PlantedFault =
   | "lost write"
   | "stale read"
   | "doubled increment"
+  | "stale read of several"
+  | "rows swapped in an answer"
   | "row missing from a scan"
   | "rows revived after a drop"
   | "batch order swapped"
@@ -58,17 +66,32 @@ export class MemoryStore implements StoreClient {
     this.#parts = parts;
   }
 
-  get(
-    table: string,
-    { key, columns }: GetOperation,
-    call: CallPatience,
-  ): Promise<ReadOutcome | FailedOutcome | null> {
+  get(table: string, { key, columns }: GetOperation, call: CallPatience): Promise<ReadAnswer> {
     return this.#call(call, THROTTLED, () => {
       const rows = this.#served(table);
       if (rows === undefined) return NO_TABLE;
       if (this.#strikes("server failed")) return FAILED;
       return rows.get(key, columns, this.#strikes("stale read") ? "before" : "now");
     });
+  }
+
+  async getMany(
+    table: string,
+    { keys, columns }: GetManyOperation,
+    call: CallPatience,
+  ): Promise<readonly ReadAnswer[]> {
+    const refused = keys.map(() => THROTTLED);
+    const answers = await this.#call<readonly ReadAnswer[]>(call, refused, () => {
+      const rows = this.#served(table);
+      if (rows === undefined) return keys.map(() => NO_TABLE);
+      const isSwapped = new Set(keys).size > 1 && this.#strikes("rows swapped in an answer");
+      return (isSwapped ? keys.toReversed() : keys).map((key) => {
+        if (this.#parts.random.below(REFUSED_ONE_IN) === 0) return THROTTLED;
+        const isStale = this.#strikes("stale read") || this.#strikes("stale read of several");
+        return rows.get(key, columns, isStale ? "before" : "now");
+      });
+    });
+    return answers ?? keys.map(() => null);
   }
 
   write(
