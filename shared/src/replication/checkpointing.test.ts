@@ -1,12 +1,30 @@
 /** A host over disks in memory, and what its checkpoints keep, cut and free. */
 import { describe, expect, test } from "vitest";
-import { replicaId, tabletId, type TabletId } from "../ids.ts";
+import {
+  replicaId,
+  serverId,
+  spaceId,
+  tabletId,
+  term,
+  type LogIndex,
+  type TabletId,
+} from "../ids.ts";
+import type { Member } from "../raft/group-config.ts";
+import type { Entry, RaftMessage } from "../raft/messages.ts";
 import type { ReplicaHost } from "./replica-host.ts";
 import type { Replica } from "./replica.ts";
+import { encodeSnapshotEnd, encodeSnapshotHeader } from "./snapshot-frames.ts";
 import { MemoryHost } from "./testing/memory-host.ts";
+import { newRegisterState } from "./testing/register-machine.ts";
 
 const BUSY = tabletId(1);
 const IDLE = tabletId(2);
+const FOLLOWING = tabletId(3);
+/** Of the third group; nobody hosts it. */
+const LEADER: Member = {
+  replicaId: replicaId(9),
+  serverId: serverId("00000000-0000-4000-8000-000000000009"),
+};
 const VALUE = "x".repeat(500);
 
 async function twoGroups(
@@ -160,6 +178,29 @@ describe("a checkpoint", () => {
     expect([...again.groups()]).toHaveLength(3 + 2 * MANY);
   });
 
+  test("holds the log that a snapshot replaces until the snapshot's record is durable", async () => {
+    const { server, host } = await twoGroups(0);
+    const { replica, lastIndex } = await followerWithEntries(server, host);
+    // More than any other group keeps: the follower alone needs the oldest segment.
+    await write(server, BUSY, 5 * SEGMENTS);
+    await server.within(host.checkpoint());
+    await server.clock.runFor(1_000);
+    // The record is slow to reach the disk, and never does.
+    server.logDisk.stallNext(1_000);
+    server.logDisk.failStep("write");
+    void host.receiveSnapshot(snapshotFor(replica, lastIndex + 30)).catch(ignore);
+    expect(await server.clock.runUntil(() => !replica.mayApply, 500)).toBe(true);
+    const proven = host.counters.checkpoints + 1;
+    void host.checkpoint().catch(ignore);
+    await server.clock.runUntil(() => host.counters.checkpoints === proven, 500);
+    expect([host.counters.checkpoints, server.failures]).toEqual([proven, []]);
+    await server.clock.runFor(2_000);
+    expect(server.failures).toHaveLength(1);
+    const again = await server.restart("power");
+    expect([...again.suspects()]).toEqual([]);
+    expect(replicaOf(again, FOLLOWING).raft.lastIndex).toBe(lastIndex);
+  });
+
   test("records what the log holds durably, not what the core has only decided", async () => {
     const { server, host } = await twoGroups(0);
     const replica = replicaOf(host, BUSY);
@@ -194,6 +235,62 @@ function slowStore({ store }: MemoryHost): { isWaiting(): boolean; goOn(): void 
     return write(batch);
   };
   return { isWaiting: () => isWaiting, goOn: resolve };
+}
+
+/** A replica whose leader is elsewhere, and to which it acknowledged entries that are not committed. */
+async function followerWithEntries(
+  server: MemoryHost,
+  host: ReplicaHost,
+): Promise<{ replica: Replica; lastIndex: LogIndex }> {
+  const id = replicaId(FOLLOWING);
+  const beginning = server.beginning([{ replicaId: id, serverId: server.id }, LEADER]);
+  await server.within(host.createReplica(FOLLOWING, id, beginning));
+  const replica = replicaOf(host, FOLLOWING);
+  const prevIndex = replica.raft.lastIndex;
+  const entries = [1, 2, 3].map((nth): Entry => {
+    const index = (prevIndex + nth) as LogIndex;
+    return { index, term: term(1), kind: "command", payload: Buffer.from("name\0value") };
+  });
+  const message: RaftMessage = {
+    kind: "append",
+    from: LEADER.replicaId,
+    to: id,
+    term: term(1),
+    prevIndex,
+    prevTerm: term(1),
+    commit: prevIndex,
+    entries,
+  };
+  host.receive(LEADER.serverId, [{ tabletId: FOLLOWING, message }]);
+  const lastIndex = (prevIndex + entries.length) as LogIndex;
+  expect(await server.clock.runUntil(() => acknowledged(server, lastIndex), 1_000)).toBe(true);
+  return { replica, lastIndex };
+}
+
+function acknowledged({ sent }: MemoryHost, index: LogIndex): boolean {
+  return sent.some(({ message }) => {
+    if (message.kind !== "append-reply") return false;
+    return message.outcome.kind === "accepted" && message.outcome.match === index;
+  });
+}
+
+/** The state of a group without rows, as its leader streams it. */
+async function* snapshotFor(replica: Replica, index: number): AsyncGenerator<Buffer> {
+  const { config, configIndex } = replica.raft;
+  const { voters, outgoing, learners } = config;
+  await Promise.resolve();
+  yield encodeSnapshotHeader({
+    tabletId: replica.tabletId,
+    from: LEADER.replicaId,
+    to: replica.replicaId,
+    term: 1,
+    index,
+    indexTerm: 1,
+    configIndex,
+    config: { voters: [...voters], outgoing: [...outgoing], learners: [...learners] },
+    machineState: newRegisterState(spaceId(99)).toString("base64"),
+  });
+  yield encodeSnapshotEnd(0, 0);
 }
 
 /** Creations that fill a segment. */
