@@ -3,8 +3,11 @@
  * tells of every acknowledgement the moment it is given: the moment after which nothing may be lost.
  */
 import type { StoreClient, WriteAnswer } from "../workloads/store-client.ts";
+import { printBytes } from "../cli/key-text.ts";
 import { spelledShort } from "../workloads/large-values.ts";
 import type { Trace } from "./trace.ts";
+
+const ASCII = /^[ -~]*$/;
 
 export interface ObservedClientParts {
   readonly name: string;
@@ -28,11 +31,10 @@ export function observedClient(parts: ObservedClientParts): StoreClient {
   ): Promise<T> => {
     const number = ++calls;
     if (trace.isRead)
-      trace.note(name, `${number} ${what} ${spelledShort(call.map(json).join(" "))}`);
+      trace.note(name, `${number} ${what} ${spelledShort(call.map(readable).join(" "))}`);
     const result = await answer;
-    const text = json(result);
-    if (trace.isRead) trace.note(name, `${number} ${what} gives ${spelledShort(text)}`);
-    answered(text);
+    if (trace.isRead) trace.note(name, `${number} ${what} gives ${spelledShort(readable(result))}`);
+    answered(json(result));
     return result;
   };
   return {
@@ -55,7 +57,19 @@ export function observedClient(parts: ObservedClientParts): StoreClient {
 }
 
 function json(value: unknown): string {
-  return JSON.stringify(value, (_, each: unknown) =>
-    each instanceof Map ? Object.fromEntries(each) : each,
+  return JSON.stringify(value, (_, each: unknown) => withoutMap(each));
+}
+
+/** Octets that are not ASCII text are spelled as on the command line, so the text is no JSON where `\xHH` is in it. */
+function readable(value: unknown): string {
+  const text = JSON.stringify(value, (_, each: unknown) =>
+    typeof each === "string" && !ASCII.test(each)
+      ? printBytes(Buffer.from(each, "latin1"))
+      : withoutMap(each),
   );
+  return text.replaceAll("\\\\x", "\\x");
+}
+
+function withoutMap(value: unknown): unknown {
+  return value instanceof Map ? Object.fromEntries(value) : value;
 }
