@@ -16,13 +16,14 @@ test(
   `over ${SEEDS} seeds a whole cluster loses nothing, shows nothing wrong, and comes to rest`,
   { timeout: 3_600_000 },
   async () => {
-    const { figures, failures } = await runSeeds({
+    const { figures, failures, stoppedBy } = await runSeeds({
       seeds: SEEDS,
       from: FIRST_SEED,
       jobs: Math.min(2, availableParallelism()),
     });
     process.stdout.write(`${figures.line()}\n`);
     expect(failures.map(failureText)).toEqual([]);
+    expect(stoppedBy).toBeNull();
     if (SEEDS < 500) return;
     const missing = figures.marksAtZero();
     expect(missing.length, missing.join(", ")).toBeLessThanOrEqual(RARE_MARKS);

@@ -1,8 +1,10 @@
 /** What many runs amount to, in numbers. */
+import { counted } from "../../cli/counted.ts";
 import { FAULT_MARK } from "../faults/fault-injection.ts";
 import { EXPECTED_MARKS } from "../marks/expected-marks.ts";
 import { Marks } from "@stele/shared/testing/marks.ts";
 import type { RunReport } from "../run-report.ts";
+import { durationText } from "./duration-text.ts";
 
 const HOUR_MS = 3_600_000;
 /** So many runs must have met every mark. */
@@ -77,16 +79,24 @@ export class RunFigures {
     };
   }
 
-  /** Faults, marks, marks at zero, then one line with the rest. */
+  /** Faults, marks, marks at zero (by name once there are enough runs to tell), then one line with the rest. */
   text(): string {
     const view = this.view();
     const zero = view.marksAtZero;
+    const few = `${zero.length} of ${EXPECTED_MARKS.length}, named from ${SEEDS_FOR_MARKS} seeds on`;
+    const names = this.seeds < SEEDS_FOR_MARKS ? few : zero.join(", ");
     return [
       `faults: ${countsText(view.faultsByKind)}`,
       `marks: ${countsText(view.marks)}`,
-      `marks at zero: ${zero.length === 0 ? "none" : zero.join(", ")}`,
+      `marks at zero: ${zero.length === 0 ? "none" : names}`,
       this.line(),
     ].join("\n");
+  }
+
+  /** `73 times real time` */
+  speed(): string {
+    const times = this.#simulatedMs / Math.max(1, this.realMs);
+    return `${spaced(times < 10 ? Math.round(times * 10) / 10 : Math.round(times))} times real time`;
   }
 
   line(): string {
@@ -94,12 +104,12 @@ export class RunFigures {
     const faults = Object.values(view.faultsByKind).reduce((sum, count) => sum + count, 0);
     const marksSeen = Object.keys(view.marks).length;
     return [
-      `${spaced(view.seeds)} seeds (from ${view.from}, ${view.ranTwice} twice)`,
-      `${view.simulatedHours} simulated hours in ${view.realSeconds} s`,
-      `${spaced(view.simulatedHoursPerHour)} simulated hours per real hour`,
+      `${spaced(view.seeds)} seed${view.seeds === 1 ? "" : "s"} from ${view.from} on`,
+      `${view.ranTwice} of them run twice`,
+      `${durationText(this.#simulatedMs)} simulated in ${durationText(this.realMs)} (${this.speed()})`,
       `${spaced(view.events)} events`,
       `${spaced(view.operations)} operations`,
-      `${spaced(faults)} faults of ${Object.keys(view.faultsByKind).length} kinds`,
+      `${spaced(faults)} faults of ${counted(Object.keys(view.faultsByKind).length, "kind")}`,
       `${marksSeen} marks, ${view.marksAtZero.length} at zero`,
       `${view.failures} failed`,
     ].join(", ");

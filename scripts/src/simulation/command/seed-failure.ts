@@ -1,4 +1,5 @@
 /** A seed that failed, and how one reads and replays it. */
+import { counted } from "../../cli/counted.ts";
 import { faultText } from "../faults/fault.ts";
 import type { Fault } from "../faults/fault.ts";
 import type { RunReport } from "../run-report.ts";
@@ -25,7 +26,7 @@ export interface ShrunkFailure {
   readonly trace: readonly string[];
 }
 
-/** One line: which seed, and what was wrong. */
+/** Which seed, and what was wrong. */
 function troubleText({ seed, trouble }: SeedFailure): string {
   switch (trouble.kind) {
     case "violation":
@@ -46,22 +47,56 @@ export function violationText({ violation }: RunReport): string {
   return `${violation.checker}, at ${Math.round(violation.atMs)} ms: ${violation.detail}`;
 }
 
+/** As it was found and, if it was, as it was shrunk. */
 export function failureText(failure: SeedFailure): string {
-  const lines = [troubleText(failure)];
-  const { seed, trouble, shrunk } = failure;
-  const report = shrunk?.report ?? (trouble.kind === "violation" ? trouble.report : null);
-  if (report !== null) lines.push(optionsText(report), ...faultsText(report.faults));
-  if (shrunk !== null) {
-    const all = trouble.kind === "violation" ? ` of ${trouble.report.faults.length}` : "";
-    const how = shrunk.isMinimal ? "each of them is needed" : "there may be fewer";
-    lines.push(
-      `shrunk to ${shrunk.report.faults.length}${all} faults in ${shrunk.runs} runs; ${how}`,
-      violationText(shrunk.report),
-      ...(shrunk.trace.length === 0 ? [] : ["the last of the trace:", ...shrunk.trace]),
-    );
-  }
-  lines.push(`replay: ${replayCommand(seed, shrunk?.report.faults ?? null)}`);
-  return lines.join("\n");
+  const { shrunk } = failure;
+  if (shrunk === null) return unshrunkText(failure);
+  return `${foundText(failure)}\n${shrunkText({ ...failure, shrunk })}`;
+}
+
+/** What is known at once; the faults are told when it has been shrunk. */
+export function foundText(failure: SeedFailure): string {
+  return [...foundLines(failure), replayLine({ ...failure, shrunk: null })].join("\n");
+}
+
+function unshrunkText(failure: SeedFailure): string {
+  const { trouble } = failure;
+  if (trouble.kind !== "violation") return foundText(failure);
+  const { report } = trouble;
+  const how = [optionsText(report), ...faultsText(report.faults)];
+  return [...foundLines(failure), ...how, replayLine(failure)].join("\n");
+}
+
+function foundLines(failure: SeedFailure): string[] {
+  const { trouble } = failure;
+  if (trouble.kind !== "violation") return [troubleText(failure)];
+  return [`found, with ${counted(trouble.report.faults.length, "fault")}:`, troubleText(failure)];
+}
+
+export function shrunkText(failure: SeedFailure & { readonly shrunk: ShrunkFailure }): string {
+  const { seed, shrunk } = failure;
+  const { report, trace } = shrunk;
+  return [
+    `${shrunkHow(failure.trouble, shrunk)}:`,
+    `seed ${seed}: ${violationText(report)}`,
+    optionsText(report),
+    ...faultsText(report.faults),
+    ...(trace.length === 0 ? [] : ["the last of the trace:", ...trace]),
+    replayLine(failure),
+  ].join("\n");
+}
+
+function shrunkHow(trouble: SeedTrouble, { report, runs, isMinimal }: ShrunkFailure): string {
+  const inRuns = `in ${counted(runs, "run")}`;
+  if (report.faults.length === 0) return `shrunk ${inRuns}; it needs no fault`;
+  const all = trouble.kind === "violation" ? ` of ${trouble.report.faults.length}` : "";
+  const left = `shrunk to ${report.faults.length}${all} faults ${inRuns}`;
+  return `${left}; ${isMinimal ? "each of them is needed" : "there may be fewer"}`;
+}
+
+/** Of the shrunk run, if there is one. */
+export function replayLine({ seed, shrunk }: SeedFailure): string {
+  return `replay: ${replayCommand(seed, shrunk?.report.faults ?? null)}`;
 }
 
 export function optionsText({ options }: RunReport): string {
@@ -70,7 +105,8 @@ export function optionsText({ options }: RunReport): string {
 }
 
 export function faultsText(faults: readonly Fault[]): string[] {
-  return [`${faults.length} faults:`, ...faults.map((fault) => `  ${faultText(fault)}`)];
+  if (faults.length === 0) return ["no faults"];
+  return [`${counted(faults.length, "fault")}:`, ...faults.map((fault) => `  ${faultText(fault)}`)];
 }
 
 /** @param faults instead of those that the seed draws; null: those */

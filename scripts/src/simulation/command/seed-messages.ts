@@ -19,4 +19,6 @@ export type SeedOutcome =
   | SeedAnswer
   | { readonly kind: "hung"; readonly limitMs: number }
   /** The process that ran it ended. */
-  | { readonly kind: "crashed"; readonly detail: string };
+  | { readonly kind: "crashed"; readonly detail: string }
+  /** Whoever started the runs wants no more of them: it says nothing about the seed. */
+  | { readonly kind: "stopped"; readonly signal: NodeJS.Signals };

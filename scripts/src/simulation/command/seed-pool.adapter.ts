@@ -3,6 +3,8 @@
  *
  * W1. One seed a process at a time: whatever ends or stops a process is put down to the seed it ran.
  * W2. Every job gets an outcome: a process that takes too long over one is killed.
+ * W3. A signal that asks to end reaches every process of a terminal: to die of it is "stopped", which is no failure.
+ * W4. No process outlives this one when it exits, not even one that never answers.
  */
 import { fork } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
@@ -11,6 +13,8 @@ import type { SeedAnswer, SeedJob, SeedOutcome } from "./seed-messages.ts";
 const WORKER = new URL("./seed-worker.adapter.ts", import.meta.url);
 const STDERR_CHARACTERS = 4_000;
 const CLOSED: SeedOutcome = { kind: "crashed", detail: "the pool was closed" };
+/** By signal. */
+const STOPPING: ReadonlySet<string> = new Set(["SIGINT", "SIGTERM", "SIGHUP"]);
 
 export interface SeedPoolOptions {
   readonly jobs: number;
@@ -30,31 +34,35 @@ export class SeedPool {
   readonly #idle: Worker[] = [];
   readonly #workers = new Set<Worker>();
   #waiting: Waiting[] = [];
-  #closed = false;
+  /** What becomes of jobs once it is closed. */
+  #closed: SeedOutcome | null = null;
+  readonly #exiting = (): void => void this.close();
 
   constructor(options: SeedPoolOptions) {
     this.#options = options;
+    process.on("exit", this.#exiting);
   }
 
   run(job: SeedJob): Promise<SeedOutcome> {
-    if (this.#closed) return Promise.resolve(CLOSED);
+    if (this.#closed !== null) return Promise.resolve(this.#closed);
     return new Promise((settle) => {
       this.#waiting.push({ job, settle });
       this.#next();
     });
   }
 
-  /** Ends its processes; jobs that are not done get the outcome "crashed". */
-  async close(): Promise<void> {
-    this.#closed = true;
+  /** Ends its processes; jobs that are not done get the outcome. */
+  async close(outcome: SeedOutcome = CLOSED): Promise<void> {
+    process.off("exit", this.#exiting);
+    this.#closed ??= outcome;
     const waiting = this.#waiting;
     this.#waiting = [];
-    for (const { settle } of waiting) settle(CLOSED);
-    await Promise.all([...this.#workers].map((worker) => worker.kill()));
+    for (const { settle } of waiting) settle(outcome);
+    await Promise.all([...this.#workers].map((worker) => worker.kill(outcome)));
   }
 
   #next(): void {
-    while (!this.#closed && this.#waiting.length > 0) {
+    while (this.#closed === null && this.#waiting.length > 0) {
       const worker = this.#idle.pop() ?? this.#newWorker();
       const next = worker === null ? undefined : this.#waiting.shift();
       if (worker === null || next === undefined) return;
@@ -103,6 +111,7 @@ class Worker {
       };
       this.#child.on("error", (error) => ended(error.message));
       this.#child.on("close", (code, signal) => {
+        if (signal !== null && STOPPING.has(signal)) this.#done({ kind: "stopped", signal });
         ended(signal === null ? `its process ended with ${code}` : `its process died: ${signal}`);
       });
     });
@@ -126,7 +135,8 @@ class Worker {
     });
   }
 
-  async kill(): Promise<void> {
+  async kill(outcome: SeedOutcome): Promise<void> {
+    this.#done(outcome);
     this.#child.kill("SIGKILL");
     await this.#ended;
   }

@@ -3,6 +3,8 @@
  *
  * D1. Seeds begin in order. After a failure no other begins, unless it keeps going.
  * D2. The first seed and every hundredth after it run twice; their reports must be equal.
+ * D3. A failure is told when it is found. What fails is shrunk when all seeds have run, and told again.
+ * D4. A run that was stopped stops all: no seed is counted that did not run to its end.
  */
 import { shrinkFaults } from "../faults/shrink.ts";
 import type { RunReport, RunSeed } from "../run-report.ts";
@@ -30,13 +32,19 @@ export interface SeedRunsParts {
   readonly nowMs: () => number;
   /** Told whenever a seed is done, and while a failure shrinks. */
   readonly progress: (figures: RunFigures, doing: string | null) => void;
+  readonly found: (failure: SeedFailure) => void;
+  readonly shrunk: (failure: SeedFailure & { readonly shrunk: ShrunkFailure }) => void;
 }
 
 export interface SeedsResult {
   readonly figures: RunFigures;
   /** In order of their seeds. */
   readonly failures: readonly SeedFailure[];
+  /** The signal that stopped it; null: it is done. */
+  readonly stoppedBy: NodeJS.Signals | null;
 }
+
+type Stopped = Extract<SeedOutcome, { kind: "stopped" }>;
 
 export class SeedRuns {
   readonly #range: SeedRange;
@@ -45,6 +53,7 @@ export class SeedRuns {
   readonly #failures: SeedFailure[] = [];
   readonly #startedMs: number;
   #next: number;
+  #stoppedBy: NodeJS.Signals | null = null;
 
   constructor(range: SeedRange, parts: SeedRunsParts) {
     this.#range = range;
@@ -61,35 +70,53 @@ export class SeedRuns {
     this.#figures.realMs = this.#parts.nowMs() - this.#startedMs;
     const failures: SeedFailure[] = [];
     for (const failure of this.#failures.sort((a, b) => a.seed - b.seed)) {
-      failures.push({ ...failure, shrunk: await this.#shrunk(failure.trouble) });
+      const shrunk = await this.#shrunk(failure.trouble);
+      if (shrunk !== null) this.#parts.shrunk({ ...failure, shrunk });
+      failures.push({ ...failure, shrunk });
     }
-    return { figures: this.#figures, failures };
+    return { figures: this.#figures, failures, stoppedBy: this.#stoppedBy };
   }
 
   async #lane(): Promise<void> {
-    const { from, seeds, keepGoing } = this.#range;
-    while (this.#next < from + seeds && (keepGoing || this.#failures.length === 0)) {
+    while (this.#goesOn) {
       const seed = this.#next++;
       const trouble = await this.#runSeed(seed);
+      if (trouble?.kind === "stopped") return;
       this.#figures.seeds++;
       if (trouble !== null) {
-        this.#failures.push({ seed, trouble, shrunk: null });
+        const failure = { seed, trouble, shrunk: null };
+        this.#failures.push(failure);
         this.#figures.failures++;
+        this.#parts.found(failure);
       }
       this.#figures.realMs = this.#parts.nowMs() - this.#startedMs;
       this.#parts.progress(this.#figures, null);
     }
   }
 
-  async #runSeed(seed: number): Promise<SeedTrouble | null> {
-    const job: SeedJob = { seed, faults: null, traceLines: 0 };
+  get #goesOn(): boolean {
+    const { from, seeds, keepGoing } = this.#range;
+    if (this.#stoppedBy !== null || this.#next >= from + seeds) return false;
+    return keepGoing || this.#failures.length === 0;
+  }
+
+  async #run(job: SeedJob): Promise<SeedOutcome> {
     const outcome = await this.#parts.run(job);
+    if (outcome.kind === "stopped") this.#stoppedBy ??= outcome.signal;
+    return outcome;
+  }
+
+  async #runSeed(seed: number): Promise<SeedTrouble | Stopped | null> {
+    const job: SeedJob = { seed, faults: null, traceLines: 0 };
+    const outcome = await this.#run(job);
     if (outcome.kind !== "ran") return outcome;
     const { report } = outcome;
+    const isTwice = (seed - this.#range.from) % TWICE_ONE_IN === 0;
+    const again = isTwice && report.violation === null ? await this.#run(job) : null;
+    if (again?.kind === "stopped") return again;
     this.#figures.add(report);
     if (report.violation !== null) return { kind: "violation", report };
-    if ((seed - this.#range.from) % TWICE_ONE_IN !== 0) return null;
-    const again = await this.#parts.run(job);
+    if (again === null) return null;
     if (again.kind !== "ran") return again;
     this.#figures.ranTwice++;
     const difference = reportDifference(report, again.report);
@@ -98,22 +125,23 @@ export class SeedRuns {
 
   async #shrunk(trouble: SeedTrouble): Promise<ShrunkFailure | null> {
     const { shrinkRuns: maxRuns, traceLines } = this.#range;
-    if (trouble.kind !== "violation" || maxRuns === 0) return null;
+    if (trouble.kind !== "violation" || maxRuns === 0 || this.#stoppedBy !== null) return null;
     const { seed } = trouble.report;
     const shrunk = await shrinkFaults(this.#runInPool, trouble.report, {
       maxRuns,
+      isStopped: () => this.#stoppedBy !== null,
       tried: (runs, faults) => {
         const doing = `shrinking seed ${seed}: ${faults} faults left after ${runs} runs`;
         this.#parts.progress(this.#figures, doing);
       },
     });
     const { faults } = shrunk.report;
-    const last = await this.#parts.run({ seed, faults, traceLines });
+    const last = await this.#run({ seed, faults, traceLines });
     return { ...shrunk, trace: last.kind === "ran" ? last.trace : [] };
   }
 
   readonly #runInPool: RunSeed = async ({ seed, faults }): Promise<RunReport> => {
-    const outcome = await this.#parts.run({ seed, faults, traceLines: 0 });
+    const outcome = await this.#run({ seed, faults, traceLines: 0 });
     if (outcome.kind === "ran") return outcome.report;
     throw new Error(`seed ${seed}: ${outcome.kind}`);
   };

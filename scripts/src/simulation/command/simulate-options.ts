@@ -1,8 +1,11 @@
 /** The options of `npm run simulate`. */
 import { Command, InvalidArgumentError, Option } from "commander";
-import { parseAtLeast, parseCount, parseDuration } from "../../cli/option-values.ts";
+import { parseCount, parseDuration } from "../../cli/option-values.ts";
 import type { Fault } from "../faults/fault.ts";
 import { PLANNED_KINDS } from "../faults/fault-plan.ts";
+
+/** Of 15 digits: sums of two are exact. */
+const MAX_NUMBER = 999_999_999_999_999;
 
 export interface SimulateOptions {
   readonly seed?: number;
@@ -29,15 +32,19 @@ export function simulateProgram(defaults: SimulateDefaults): Command {
     .description(
       "Runs the whole cluster on a virtual clock: one seed is one run, with faults, clients and checks. " +
         "docs/TESTING.md says what is simulated and what is checked.\n\n" +
-        "Exit codes: 0 nothing was found wrong, 1 something was, 2 usage.",
+        "Every failure is printed when it is found, and again when it is shrunk.\n\n" +
+        "Exit codes: 0 nothing was found wrong, 1 something was, 2 usage, or a file that cannot be written, " +
+        "130 interrupted by Ctrl-C: what was found until then has been printed (143 by SIGTERM, 129 by SIGHUP).",
     )
     .addOption(
-      new Option("--seed <n>", "replay one run").argParser(parseCount).conflicts(["seeds", "json"]),
+      new Option("--seed <n>", "replay one run")
+        .argParser(parseWhole(0))
+        .conflicts(["seeds", "json"]),
     )
-    .addOption(new Option("--seeds <n>", "run so many seeds").argParser(parseAtLeast(1)))
+    .addOption(new Option("--seeds <n>", "run so many seeds").argParser(parseWhole(1)))
     .addOption(
       new Option("--from <n>", "the first of them")
-        .argParser(parseCount)
+        .argParser(parseWhole(0))
         .default(1)
         .conflicts("seed"),
     )
@@ -50,7 +57,7 @@ export function simulateProgram(defaults: SimulateDefaults): Command {
     )
     .addOption(
       new Option("--shrink-runs <n>", "to find the faults that a failure needs; 0: do not")
-        .argParser(parseCount)
+        .argParser(parseWhole(0))
         .default(defaults.shrinkRuns),
     )
     .addOption(
@@ -65,6 +72,14 @@ export function simulateProgram(defaults: SimulateDefaults): Command {
       new Option("--verbose", "with --seed: print the trace").default(false).conflicts("seeds"),
     )
     .option("--json <file>", "with --seeds: write the figures there");
+}
+
+function parseWhole(least: number): (text: string) => number {
+  return (text) => {
+    const number = /^\d{1,15}$/.test(text) ? Number(text) : Number.NaN;
+    if (number >= least) return number;
+    throw new InvalidArgumentError(`It must be a whole number from ${least} to ${MAX_NUMBER}.`);
+  };
 }
 
 function parseJobs(text: string): number {

@@ -1,6 +1,9 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { SEEDS_FOR_MARKS } from "./run-figures.ts";
 import { runSeeds } from "./run-seeds.adapter.ts";
@@ -8,6 +11,7 @@ import { simulate } from "./simulate.adapter.ts";
 import { FATES } from "./testing/fabricated-run.ts";
 
 const runModule = new URL("./testing/fabricated-run.ts", import.meta.url);
+const main = fileURLToPath(new URL("./testing/fabricated-main.ts", import.meta.url));
 const HANG_LIMIT_MS = 1_500;
 
 let directory = "";
@@ -18,14 +22,28 @@ afterEach(() => {
   rmSync(directory, { recursive: true, force: true });
 });
 
-async function command(...args: string[]): Promise<{ exitCode: number; out: string; err: string }> {
+interface Ran {
+  readonly exitCode: number;
+  readonly out: string;
+  readonly err: string;
+}
+
+function command(...args: string[]): Promise<Ran> {
+  return commandOn({ isTTY: false, interrupted: new AbortController().signal }, args);
+}
+
+async function commandOn(
+  { isTTY, interrupted }: { readonly isTTY: boolean; readonly interrupted: AbortSignal },
+  args: readonly string[],
+): Promise<Ran> {
   let out = "";
   let err = "";
   const exitCode = await simulate(args, {
     stdout: { write: (text) => (out += text) },
-    stderr: { write: (text) => (err += text) },
+    stderr: { write: (text) => (err += text), isTTY },
     cores: 2,
     runModule,
+    interrupted: () => interrupted,
   });
   return { exitCode, out, err };
 }
@@ -64,19 +82,18 @@ test("a failure ends the command with 1, the faults that it needs and how to rep
   const { exitCode, out } = await command("--seeds", "30", "--from", "13", "--jobs", "1");
   expect(exitCode).toBe(1);
   expect(out).toContain("shrunk to 1 of 8 faults");
-  const [, faults = ""] = /--seed 13 --faults '(.*)' --verbose/.exec(out) ?? [];
+  const last = out.trimEnd().split("\n").at(-1);
+  const [, faults = ""] = /^replay: .* --seed 13 --faults '(.*)' --verbose$/.exec(last ?? "") ?? [];
   const replayed = await command("--seed", "13", "--faults", faults, "--verbose");
   expect(replayed.exitCode).toBe(1);
   expect(replayed.out).toContain("runs seed 13 with 1 faults");
   expect(replayed.out).toContain("seed 13: liveness, at 1235 ms: a write hangs");
 });
 
-test("marks that no run met end the command with 1, once there are many runs", async () => {
-  const few = await command("--seeds", String(SEEDS_FOR_MARKS - 1), "--from", "2000");
-  expect(few.exitCode).toBe(0);
-  expect(few.out).toMatch(/^marks at zero: .*write refused/m);
+test("marks that none of many runs met end the command with 1", async () => {
   const many = await command("--seeds", String(SEEDS_FOR_MARKS), "--from", "2000");
   expect(many.exitCode).toBe(1);
+  expect(many.out).toMatch(/^marks at zero: .*write refused/m);
   expect(many.out).toMatch(/^failed: 2000 seeds, .*never met: .*write refused/m);
   expect(many.out).not.toMatch(/never met: .*write acknowledged/);
 });
@@ -105,4 +122,71 @@ test("options that make no sense are refused", async () => {
     expect([exitCode, out], args.join(" ")).toEqual([2, ""]);
     expect(err, args.join(" ")).toMatch(/^error: /);
   }
+  const { err } = await command("--seed", "99999999999999999999");
+  expect(err).toContain("It must be a whole number from 0 to 999999999999999.");
+});
+
+test("a file that cannot be written is refused before anything runs", async () => {
+  const path = join(directory, "none", "x");
+  const err = `error: cannot write ${path}: no such file or directory\n`;
+  const refused = { exitCode: 2, out: "", err };
+  expect(await command("--seeds", "1", "--json", path)).toEqual(refused);
+  // It would end this process.
+  expect(await command("--seed", String(FATES.dies), "--trace", path)).toEqual(refused);
+});
+
+test("an interrupted range gives a terminal its cursor back, and tells how far it came", async () => {
+  const isTTY = true;
+  const interrupted = AbortSignal.abort("SIGTERM");
+  const { exitCode, out, err } = await commandOn({ isTTY, interrupted }, ["--seeds", "5"]);
+  expect(exitCode).toBe(143);
+  expect(out).toMatch(/^0 seeds from 1 on, .* 0 failed$/m);
+  const [, shown = ""] = err.split("\x1b[?25l");
+  expect(shown).toContain("\x1b[?25h");
+  expect(shown).toMatch(/simulate: interrupted after 0 of 5 seeds\n$/);
+});
+
+test("a process that a signal asked to end stops the range, and is no failure of its seed", async () => {
+  const result = await runSeeds({ from: FATES.asked - 1, seeds: 3, jobs: 1, runModule });
+  expect(result).toMatchObject({ failures: [], figures: { seeds: 1 }, stoppedBy: "SIGTERM" });
+});
+
+test("Ctrl-C keeps what was found, and ends a run that hangs", async () => {
+  const args = ["--from", "12", "--seeds", "3", "--jobs", "1", "--keep-going"];
+  // In a process group of its own, which tells whether any process is left.
+  const child = spawn(process.execPath, [main, ...args], {
+    stdio: ["ignore", "pipe", "pipe"],
+    detached: true,
+  });
+  const group = -(child.pid ?? 0);
+  try {
+    let out = "";
+    let err = "";
+    child.stderr.setEncoding("utf8").on("data", (text: string) => (err += text));
+    child.stdout.setEncoding("utf8").on("data", (text: string) => {
+      // Once when there is something to lose, and again while it is told, as npm hands on what it got.
+      child.kill("SIGINT");
+      out += text;
+    });
+    const ended = await once(child, "close");
+    expect(ended).toEqual([130, null]);
+    expect(out).toMatch(/^seed 13: liveness, at 1235 ms: a write hangs\nreplay: /m);
+    expect(out).toMatch(/^2 seeds from 12 on, .* 1 failed\nfailed: seed 13\nreplay: .*\n$/m);
+    expect(err).toBe("simulate: interrupted after 2 of 3 seeds\n");
+    expect(() => process.kill(group, 0)).toThrow("ESRCH");
+  } finally {
+    const isOver = child.exitCode !== null || child.signalCode !== null;
+    if (!isOver) process.kill(group, "SIGKILL");
+  }
+});
+
+test("a reader that leaves the pipe early is no error", async () => {
+  const child = spawn(process.execPath, [main, "--seed", "20", "--verbose"], {
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  child.stdout.destroy();
+  let err = "";
+  child.stderr.setEncoding("utf8").on("data", (text: string) => (err += text));
+  const [code] = (await once(child, "close")) as [number | null];
+  expect([code, err]).toEqual([0, ""]);
 });

@@ -10,6 +10,8 @@ export interface ShrinkOptions {
   readonly maxRuns: number;
   /** Told after each run: how many there were, and how many faults are left. */
   readonly tried?: (runs: number, faults: number) => void;
+  /** Asked before each run: whether it must do with what is known. */
+  readonly isStopped?: () => boolean;
 }
 
 export interface Shrunk {
@@ -53,7 +55,7 @@ class Shrinking {
   }
 
   get isUsedUp(): boolean {
-    return this.runs >= this.#options.maxRuns;
+    return this.runs >= this.#options.maxRuns || this.#options.isStopped?.() === true;
   }
 
   /** False as well when no run is left to find out. */

@@ -13,6 +13,8 @@ export const FATES = {
   diverges: 17,
   /** Its trace is the same each time, and what came of it is not. */
   strays: 1_018,
+  /** A signal asks its process to end, as Ctrl-C does with every process of a terminal. */
+  asked: 1_020,
 } as const;
 
 const FAULTS: readonly Fault[] = Array.from({ length: 8 }, (_, at) => ({
@@ -34,6 +36,9 @@ export const runSeed: RunSeed = async ({ seed, faults, trace }) => {
       process.stderr.write("a last word\n");
       process.exit(7);
       break;
+    case FATES.asked:
+      process.kill(process.pid, "SIGTERM");
+      for (;;);
     case FATES.throws:
       throw new Error("the simulator is broken");
   }
