@@ -122,6 +122,11 @@ describe("a client of a front-end's operations", () => {
       return answer.rows.map(({ key }) => key);
     };
     expect(await keysOf(SCAN)).toEqual(keys);
+    const whole = await client.scan("t", SCAN, CALL);
+    if (whole?.kind !== "scanned") throw new Error("not scanned");
+    const rows = whole.rows.map((row) => ({ ...row, columns: null }));
+    const ofKeys = await client.scan("t", SCAN, { ...CALL, shows: "keys" });
+    expect(ofKeys).toEqual({ ...whole, rows });
     expect(await keysOf({ ...SCAN, start: "b", end: "\xff", reverse: true })).toEqual(
       ["b", "c", "d", "e", "\xef"].reverse(),
     );

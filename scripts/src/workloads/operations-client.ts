@@ -37,6 +37,8 @@ import type {
   CallPatience,
   GetManyOperation,
   ReadAnswer,
+  RowsShown,
+  ScanCall,
   StoreClient,
   TableAnswer,
   WriteAnswer,
@@ -155,14 +157,15 @@ export class OperationsClient implements StoreClient {
   async scan(
     table: string,
     operation: ScanOperation,
-    call: CallPatience,
+    call: ScanCall,
   ): Promise<ScannedOutcome | FailedOutcome | null> {
-    const read = new ScanInTheMaking(operation);
+    const shows = call.shows ?? "columns";
+    const read = new ScanInTheMaking(operation, shows);
     const ended = await this.#call(call, async ({ rows }, limits) => {
       while (read.rest !== null && !limits.signal.aborted) {
         const { rest: range, tableId } = read;
         const { reverse, columns } = operation;
-        const projection = projectionOf(columns);
+        const projection = projectionOf(columns, shows);
         const size = { limit: this.#parts.chunkRows, byteBudget: CHUNK_BYTES };
         const scan = { range, reverse, ...size, projection, countOnly: false, tableId };
         const chunk = await rows.scan(table, scan, limits);
@@ -180,7 +183,7 @@ export class OperationsClient implements StoreClient {
   ): Promise<TableAnswer> {
     const create = {
       name: table,
-      families: { d: { maxVersions: 1 } },
+      families: { d: { maxVersions: 1 }, e: { maxVersions: 1 } },
       splitKeys: options.splitKeys.map(keyBytes),
       replicas: this.#parts.replicas ?? REPLICAS,
       deletionProtection: false,
@@ -252,14 +255,16 @@ export class OperationsClient implements StoreClient {
 /** The chunks of a scan so far. */
 class ScanInTheMaking {
   readonly #operation: ScanOperation;
+  readonly #shows: RowsShown;
   readonly #rows: Row[] = [];
   /** What is left; null: nothing. */
   rest: RowRange | null;
   tableId: TableId | null = null;
   chunks = 0;
 
-  constructor(operation: ScanOperation) {
+  constructor(operation: ScanOperation, shows: RowsShown) {
     this.#operation = operation;
+    this.#shows = shows;
     this.rest = rangeOf(operation);
   }
 
@@ -273,8 +278,16 @@ class ScanInTheMaking {
   outcome(): ScannedOutcome {
     const { rest } = this;
     const resume = rest === null ? null : this.#operation.reverse ? rest.end : rest.start;
-    return scannedOutcomeOf(this.#rows, resume);
+    const outcome = scannedOutcomeOf(this.#rows, resume);
+    if (this.#shows === "columns") return outcome;
+    // Cells that nobody asked for stay, to be judged.
+    const rows = outcome.rows.map((row) => (row.columns?.size === 0 ? withoutColumns(row) : row));
+    return { ...outcome, rows };
   }
+}
+
+function withoutColumns(row: ScannedOutcome["rows"][number]): ScannedOutcome["rows"][number] {
+  return { ...row, columns: null };
 }
 
 function failedReadOf({ code }: DatabaseErrorBody): FailedOutcome {

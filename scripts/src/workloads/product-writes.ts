@@ -21,6 +21,7 @@ import type {
   ScanOperation,
   WriteOperation,
 } from "../check/history/row-operation.ts";
+import type { RowsShown } from "./store-client.ts";
 
 /** Of a key's text: one character a byte. */
 export function keyBytes(keyText: string): Buffer {
@@ -41,10 +42,13 @@ export function rowWriteOf(operation: WriteOperation, request: string | null): R
   return withIdempotency(write, "PATCH", request);
 }
 
-/** The newest cell of each column asked for. */
-export function projectionOf(columns: readonly string[] | null): Projection {
+/** The newest cell of each column asked for, or none. */
+export function projectionOf(
+  columns: readonly string[] | null,
+  shows: RowsShown = "columns",
+): Projection {
   const kept = columns === null ? null : columns.map(columnOrFamilyOfText);
-  return { columns: kept, versions: 1, timestamp: null, keysOnly: false };
+  return { columns: kept, versions: 1, timestamp: null, keysOnly: shows === "keys" };
 }
 
 export function rangeOf({ start, end }: ScanOperation): RowRange {

@@ -19,7 +19,7 @@ import {
   writeSpelledShort,
 } from "./large-values.ts";
 import { Patience } from "./patience.ts";
-import type { GetManyOperation, ReadAnswer, WriteAnswer } from "./store-client.ts";
+import type { GetManyOperation, ReadAnswer, RowsShown, WriteAnswer } from "./store-client.ts";
 import type { Caller, Mark, WorkloadProblem } from "./workload.ts";
 
 export interface RecordedTableParts {
@@ -151,12 +151,15 @@ export class RecordedTable {
   async scan(
     { client, name }: Caller,
     operation: ScanOperation,
+    shows: RowsShown = "columns",
   ): Promise<ScannedOutcome | FailedOutcome | null> {
     const open = this.#recorder.begin({ client: name, operation });
-    const answer = scanSpelledShort(await client.scan(this.name, operation, this.#patience.call()));
+    const call = { ...this.#patience.call(), shows };
+    const answer = scanSpelledShort(await client.scan(this.name, operation, call));
     end(open, answer);
     if (answer?.kind !== "scanned") this.#mark("read unanswered");
     else this.#markScan(operation, answer);
+    if (answer?.kind === "scanned" && shows === "keys") this.#mark("scan of keys alone");
     return answer;
   }
 

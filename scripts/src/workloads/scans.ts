@@ -1,6 +1,6 @@
 /**
  * A region into which rows are inserted and from which they are deleted while it is scanned: as a whole, in parts
- * that begin and end at rows or between them, forward and in reverse. `scan-coverage.ts` judges what scans leave out,
+ * that begin and end at rows or between them, forward and in reverse, for rows or for keys alone. `scan-coverage.ts` judges what scans leave out,
  * the linearizability checker what they show.
  */
 import type { Random } from "@stele/shared/random.ts";
@@ -34,7 +34,8 @@ export class Scans implements Workload {
     const choice = this.#random.below(10);
     const row = choice < 4 ? null : this.#rows.take();
     if (row === null) {
-      await this.#table.scan(caller, this.#scan());
+      const shows = this.#random.below(4) === 0 ? "keys" : "columns";
+      await this.#table.scan(caller, this.#scan(), shows);
       return;
     }
     const { key } = row;

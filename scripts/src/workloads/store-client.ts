@@ -44,6 +44,14 @@ export interface CallPatience {
   readonly patienceMs: number;
 }
 
+/** Of a scan: rows as they are, or their keys and versions alone. */
+export type RowsShown = "columns" | "keys";
+
+export interface ScanCall extends CallPatience {
+  /** Columns, unless given. */
+  readonly shows?: RowsShown;
+}
+
 export interface StoreClient {
   get(table: string, operation: GetOperation, call: CallPatience): Promise<ReadAnswer>;
 
@@ -72,11 +80,11 @@ export interface StoreClient {
   scan(
     table: string,
     operation: ScanOperation,
-    call: CallPatience,
+    call: ScanCall,
   ): Promise<ScannedOutcome | FailedOutcome | null>;
 
   /**
-   * With one family `d` that keeps one version, and three replicas.
+   * With the families `d` and `e`, which keep one version, and three replicas.
    *
    * @param options.splitKeys the bounds of its first tablets, as text of keys, in order
    * @param options.request the Idempotency-Key: calls under the same one create one table together

@@ -29,6 +29,7 @@ export const WORKLOAD_MARKS = [
   "scan finished",
   "scan cut short",
   "scan in reverse",
+  "scan of keys alone",
   "scan crossed a tablet bound",
   "list node acknowledged",
   "table created",

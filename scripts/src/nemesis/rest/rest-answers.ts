@@ -8,7 +8,7 @@ import { ERROR_KINDS } from "@stele/shared/errors.ts";
 import type { ErrorCode } from "@stele/shared/errors.ts";
 import { parseCells, parseKey } from "../../check/history/member-values.ts";
 import type { FailedOutcome, ScannedOutcome } from "../../check/history/row-operation.ts";
-import type { ReadAnswer, WriteAnswer } from "../../workloads/store-client.ts";
+import type { ReadAnswer, RowsShown, WriteAnswer } from "../../workloads/store-client.ts";
 
 export interface RestAnswer {
   readonly status: number;
@@ -56,16 +56,21 @@ export type ScanPage =
   | FailedOutcome
   | null;
 
-export function scanPage({ status, body }: RestAnswer): ScanPage {
+export function scanPage({ status, body }: RestAnswer, shows: RowsShown): ScanPage {
   const members = membersOf(body);
   if (status !== 200) return readFailure(members);
   const rows = (members["rows"] as readonly Members[]).map((row) => ({
     key: parseKey(row["key"], null),
     version: parseVersion(row["version"], null),
-    columns: parseCells(row["columns"], null),
+    columns: isOfKey(row, shows) ? null : parseCells(row["columns"], null),
   }));
   const token = members["nextPageToken"];
   return { rows, nextPageToken: typeof token === "string" ? token : null };
+}
+
+/** Columns that nobody asked for stay, to be judged. */
+function isOfKey(row: Members, shows: RowsShown): boolean {
+  return shows === "keys" && row["columns"] === undefined;
 }
 
 /** Of a call for one write, or of one operation of a batch. */

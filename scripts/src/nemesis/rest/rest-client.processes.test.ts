@@ -114,6 +114,18 @@ test("one patch deletes, sets, counts and appends, and tells the new values", as
   );
 });
 
+test("a family is deleted with all its columns, before anything is set", async () => {
+  await written(write("f", [set("d:a", '"1"'), set("d:b", '"2"'), set("e:a", '"3"')]));
+  const family: RowMutation = { kind: "delete-family", family: "d" };
+  await written(write("f", [{ kind: "delete", column: "e:a" }, family, set("d:c", '"4"')]));
+  expect(await get("f")).toMatchObject({ row: { columns: new Map([["d:c", '"4"']]) } });
+  await written(write("f", [set("e:a", '"5"')]));
+  const [answer] = await client.writeMany(TABLE, [write("f", [family])], CALL);
+  expect(answer).toMatchObject({ kind: "written", version: expect.any(Number) });
+  expect(await get("f", ["e"])).toMatchObject({ row: { columns: new Map([["e:a", '"5"']]) } });
+  expect(await written(write("f", [{ ...family, family: "e" }]))).toMatchObject({ version: null });
+});
+
 test("a row is replaced and deleted as a whole", async () => {
   await written(write("w", [set("d:a", '"1"'), set("d:b", '"2"')]));
   await written(write("w", [{ kind: "delete-row" }, set("d:c", '"3"')]));
@@ -185,6 +197,11 @@ test("scans show every row of their range, forward, in reverse and over many pag
   expect(reverse.rows.map(({ key }) => key)).toEqual(keys.slice(0, 2_000).toReversed());
   expect([forward.resume, reverse.resume]).toEqual([null, null]);
   expect(forward.rows[7]?.columns).toEqual(new Map([["d:k", '"s00007"']]));
+  const keysAlone = { ...CALL, shows: "keys" } as const;
+  expect(await client.scan(TABLE, { ...range, reverse: false }, keysAlone)).toEqual({
+    ...forward,
+    rows: forward.rows.map(({ key, version }) => ({ key, version, columns: null })),
+  });
 });
 
 test("tables are created and dropped once a request", async () => {

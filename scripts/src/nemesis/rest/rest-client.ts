@@ -19,6 +19,7 @@ import type {
   CallPatience,
   GetManyOperation,
   ReadAnswer,
+  ScanCall,
   StoreClient,
   TableAnswer,
   WriteAnswer,
@@ -139,22 +140,22 @@ export class RestStoreClient implements StoreClient, AsyncDisposable {
   async scan(
     table: string,
     operation: ScanOperation,
-    { patienceMs }: CallPatience,
+    { patienceMs, shows = "columns" }: ScanCall,
   ): Promise<ScannedOutcome | FailedOutcome | null> {
     const endMs = performance.now() + patienceMs;
     const rows: ScannedOutcome["rows"][number][] = [];
-    let pageToken: string | null = null;
+    let token: string | null = null;
     for (;;) {
-      const call = scanCall(table, operation, pageToken);
+      const call = scanCall(table, operation, { token, shows });
       const reply = await this.#send(call, { patienceMs: endMs - performance.now() });
-      const page = reply.kind === "answered" ? scanPage(reply.answer) : null;
+      const page = reply.kind === "answered" ? scanPage(reply.answer, shows) : null;
       if (page === null || "kind" in page) {
         if (rows.length > 0) return { kind: "scanned", rows, resume: resumeOf(rows, operation) };
         return reply.kind === "not-sent" ? NOT_SENT : page;
       }
       for (const row of page.rows) rows.push(row);
-      pageToken = page.nextPageToken;
-      if (pageToken === null) return { kind: "scanned", rows, resume: null };
+      token = page.nextPageToken;
+      if (token === null) return { kind: "scanned", rows, resume: null };
     }
   }
 
@@ -166,7 +167,8 @@ export class RestStoreClient implements StoreClient, AsyncDisposable {
     const name = JSON.stringify(table);
     const keys = splitKeys.map(keyJson).join(",");
     // Unless told, a table has one replica while few servers are alive.
-    const body = `{"name":${name},"families":{"d":{"maxVersions":1}},"replicas":3,"splitKeys":[${keys}]}`;
+    const families = `{"d":{"maxVersions":1},"e":{"maxVersions":1}}`;
+    const body = `{"name":${name},"families":${families},"replicas":3,"splitKeys":[${keys}]}`;
     const reply = await this.#send(
       {
         method: "POST",

@@ -13,7 +13,7 @@ import type {
   ScanOperation,
   WriteOperation,
 } from "../../check/history/row-operation.ts";
-import type { GetManyOperation } from "../../workloads/store-client.ts";
+import type { GetManyOperation, RowsShown } from "../../workloads/store-client.ts";
 
 export interface RestCall {
   readonly method: "GET" | "PUT" | "PATCH" | "POST" | "DELETE";
@@ -73,18 +73,19 @@ export function batchOperation(operation: WriteOperation): string {
   return object({ [kind]: body, ...conditions });
 }
 
-/** One page; `pageToken` null: the first. */
+/** @param page.token null: the first page */
 export function scanCall(
   table: string,
   { start, end, reverse, columns }: ScanOperation,
-  pageToken: string | null,
+  page: { readonly token: string | null; readonly shows: RowsShown },
 ): RestCall {
   const members: Record<string, string> = { limit: "1000" };
   if (start !== null) members["start"] = keyJson(start);
   if (end !== null) members["end"] = keyJson(end);
   if (reverse) members["reverse"] = "true";
   if (columns !== null) members["columns"] = JSON.stringify(columns);
-  if (pageToken !== null) members["pageToken"] = JSON.stringify(pageToken);
+  if (page.shows === "keys") members["keysOnly"] = "true";
+  if (page.token !== null) members["pageToken"] = JSON.stringify(page.token);
   return {
     method: "POST",
     path: `/tables/${table}/rows:scan`,

@@ -16,6 +16,7 @@ import type {
   CallPatience,
   GetManyOperation,
   ReadAnswer,
+  ScanCall,
   StoreClient,
   TableAnswer,
   WriteAnswer,
@@ -124,7 +125,7 @@ export class MemoryStore implements StoreClient {
   async scan(
     table: string,
     operation: ScanOperation,
-    call: CallPatience,
+    call: ScanCall,
   ): Promise<ScannedOutcome | FailedOutcome | null> {
     const { reverse, columns } = operation;
     const rows: ScannedOutcome["rows"][number][] = [];
@@ -142,7 +143,9 @@ export class MemoryStore implements StoreClient {
         return rows.length > 0 ? { kind: "scanned", rows, resume } : chunk;
       }
       const isShort = chunk.rows.length > 1 && this.#strikes("row missing from a scan");
-      rows.push(...(isShort ? chunk.rows.slice(1) : chunk.rows));
+      for (const row of isShort ? chunk.rows.slice(1) : chunk.rows) {
+        rows.push(call.shows === "keys" ? { ...row, columns: null } : row);
+      }
       if (chunk.resume === null) return { kind: "scanned", rows, resume: null };
       if (reverse) end = chunk.resume;
       else start = chunk.resume;
