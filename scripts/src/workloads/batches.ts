@@ -13,10 +13,13 @@ import type { Caller, Mark, Workload, WorkloadProblem } from "./workload.ts";
 import {
   COLUMNS,
   DELETE_ROW,
+  deleteFamily,
+  FAMILIES,
   increment,
   load,
   NO_ROW,
   set,
+  setForeign,
   UniqueValues,
   write,
 } from "./writes.ts";
@@ -77,7 +80,7 @@ export class Batches implements Workload {
   /** One row, or several at once. */
   async #read(caller: Caller): Promise<void> {
     const keys = this.#rows.anyKeys(1 + this.#random.below(ROWS_MAX));
-    const columns = this.#random.below(4) === 0 ? [COLUMNS.value] : null;
+    const columns = this.#random.below(4) === 0 ? [COLUMNS.value, FAMILIES.foreign] : null;
     const [key = ""] = keys;
     const answers =
       keys.length === 1
@@ -113,7 +116,7 @@ export class Batches implements Workload {
   }
 
   #write(key: string): WriteOperation {
-    switch (this.#random.below(13)) {
+    switch (this.#random.below(18)) {
       case 0:
         return write(key, [DELETE_ROW]);
       case 4:
@@ -134,6 +137,15 @@ export class Batches implements Workload {
         return write(key, [DELETE_ROW], this.#expected(key));
       case 9:
         return write(key, [{ kind: "append", column: COLUMNS.log, value: this.#values.next() }]);
+      case 10:
+        return write(key, [deleteFamily(FAMILIES.common)]);
+      case 11:
+        return write(key, [deleteFamily(FAMILIES.foreign), set(this.#values.next())]);
+      case 12:
+        return write(key, [deleteFamily(FAMILIES.common), increment(COLUMNS.sum)]);
+      case 13:
+      case 14:
+        return write(key, [setForeign(this.#values.next())]);
       default:
         return write(key, [set(this.#values.next())]);
     }

@@ -8,14 +8,21 @@ const ANYTHING: Expected = { kind: "anything" };
 export const NO_ROW: Expected = { kind: "no-row" };
 export const DELETE_ROW: RowMutation = { kind: "delete-row" };
 
-/** Of these columns, in every workload: what was set last, two sums, what was appended, and what makes a row large. */
+/**
+ * Of these columns, in every workload: what was set last, two sums, what was appended, what makes a row large, and one
+ * of another family.
+ */
 export const COLUMNS = {
   value: "d:v",
   sum: "d:n",
   keyedSum: "d:k",
   log: "d:l",
   ballast: "d:b",
+  foreign: "e:v",
 } as const;
+
+/** Of `COLUMNS`: of all but one, and of that one. */
+export const FAMILIES = { common: "d", foreign: "e" } as const;
 
 /** With it a row is beyond the size up to which rows are logged whole. */
 const BALLAST_BYTES = 4 * 1024;
@@ -30,6 +37,14 @@ export function write(
 
 export function set(value: string): RowMutation {
   return { kind: "set", column: COLUMNS.value, value };
+}
+
+export function setForeign(value: string): RowMutation {
+  return { kind: "set", column: COLUMNS.foreign, value };
+}
+
+export function deleteFamily(family: string): RowMutation {
+  return { kind: "delete-family", family };
 }
 
 /** From then on writes of the row are logged as what they change. */

@@ -93,5 +93,9 @@ export class MemoryRows {
 }
 
 function projected(columns: Columns, names: readonly string[] | null): Columns {
-  return names === null ? columns : new Map([...columns].filter(([name]) => names.includes(name)));
+  if (names === null) return columns;
+  const families = names.filter((name) => !name.includes(":"));
+  const isKept = (column: string): boolean =>
+    names.includes(column) || families.some((family) => column.startsWith(`${family}:`));
+  return new Map([...columns].filter(([column]) => isKept(column)));
 }
