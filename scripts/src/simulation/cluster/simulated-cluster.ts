@@ -153,6 +153,7 @@ export class SimulatedCluster implements ClusterUnderTest {
       const { retryTtlMs, waitingWrites } = this.#options;
       const { tablets } = await startTabletServer(world, config, {
         ...TABLET_LIMITS,
+        retryTtlMs,
         waitingWrites,
       });
       this.#tablets.set(name, tablets);
