@@ -2,21 +2,21 @@
 import { availableParallelism } from "node:os";
 import { fileURLToPath } from "node:url";
 import { systemClock } from "@stele/shared/clock.ts";
+import { EXIT } from "../cli/cli-error.ts";
 import { parseOrExit } from "../cli/parse-or-exit.ts";
+import { exitCodeOf, interruptedBySignals } from "../simulation/command/interrupted.adapter.ts";
 import { mutantsCommand } from "./mutants-command.ts";
 import type { MutantsOptions } from "./mutants-command.ts";
 import { reportOf } from "./report.ts";
 import { NotCleanError, runMutants } from "./run-mutants.ts";
 
-const INTERRUPTED = 130;
-
 const { only, seeds, from, jobs } = parseOrExit<MutantsOptions>(
   mutantsCommand(availableParallelism()),
 );
-const interrupt = new AbortController();
-for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
-  process.once(signal, () => interrupt.abort());
-}
+const interrupted = interruptedBySignals();
+interrupted.addEventListener("abort", () => {
+  console.error("mutants: interrupted, stopping (again: at once)");
+});
 
 try {
   const results = await runMutants({
@@ -25,13 +25,18 @@ try {
     jobs,
     root: fileURLToPath(new URL("../../../", import.meta.url)),
     clock: systemClock,
-    signal: interrupt.signal,
+    signal: interrupted,
     progress: (line) => console.error(line),
   });
-  process.stdout.write(reportOf(results));
-  process.exitCode = results.every(({ finding }) => finding.kind === "caught") ? 0 : 1;
+  process.stdout.write(reportOf(results, only.length));
+  if (results.length < only.length) {
+    process.exitCode = exitCodeOf((interrupted.reason as NodeJS.Signals | undefined) ?? "SIGINT");
+  } else {
+    const isAllCaught = results.every(({ finding }) => finding.kind === "caught");
+    process.exitCode = isAllCaught ? EXIT.ok : EXIT.other;
+  }
 } catch (error) {
-  if (!interrupt.signal.aborted && !(error instanceof NotCleanError)) throw error;
-  console.error(`mutants: ${interrupt.signal.aborted ? "interrupted" : (error as Error).message}`);
-  process.exitCode = interrupt.signal.aborted ? INTERRUPTED : 1;
+  if (!(error instanceof NotCleanError)) throw error;
+  console.error(`mutants: ${error.message}`);
+  process.exitCode = EXIT.other;
 }

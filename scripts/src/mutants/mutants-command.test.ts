@@ -22,6 +22,8 @@ test("bugs are chosen by number and by name, in the order of all", () => {
 
 test("what cannot be hunted is refused", () => {
   expect(() => parsed("--only", "no such bug")).toThrow("No planted bug");
+  expect(() => parsed("--only", "")).toThrow("must be a number or words of a name");
+  expect(() => parsed("--only", "8", "--only", " ")).toThrow("must be a number or words of a name");
   expect(() => parsed("--seeds", "0")).toThrow("must be at least 1");
   expect(() => parsed("--jobs", "x")).toThrow("must be a whole number");
   expect(() => parsed("8")).toThrow("too many arguments");

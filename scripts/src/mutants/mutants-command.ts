@@ -16,7 +16,8 @@ export function mutantsCommand(cores: number): Command {
   return new Command("npm run mutants --")
     .description(
       "Plants one bug after the other into a copy of the sources and has the simulation look for it.\n\n" +
-        "Exit codes: 0 all were caught, 1 some survived or nothing could be said, 2 usage, 130 interrupted.",
+        "Exit codes: 0 all were caught, 1 some survived or nothing could be said, 2 usage, 130 interrupted by " +
+        "Ctrl-C: what was found until then is printed (143 by SIGTERM, 129 by SIGHUP).",
     )
     .addOption(
       new Option("--only <bug>", "its number, or words of its name; may be given several times")
@@ -35,6 +36,7 @@ export function mutantsCommand(cores: number): Command {
 }
 
 function parseBugs(text: string, before: readonly Mutant[]): readonly Mutant[] {
+  if (text.trim() === "") throw new InvalidArgumentError("It must be a number or words of a name.");
   const found = mutantsNamed(text);
   if (found.length === 0) throw new InvalidArgumentError("No planted bug has this name or number.");
   const wanted = new Set(before === allMutants ? found : [...before, ...found]);

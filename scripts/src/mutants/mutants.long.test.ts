@@ -19,6 +19,7 @@ test(
       signal,
       progress: (line) => process.stdout.write(`${line}\n`),
     });
+    expect(results).toHaveLength(allMutants.length);
     const survivors = results.filter(({ finding }) => finding.kind === "survived");
     expect(survivors.map(({ mutant }) => mutant.name)).toEqual([]);
   },

@@ -5,8 +5,11 @@ import type { MutantResult } from "./run-mutants.ts";
 const HEADER = ["no.", "planted bug", "result", "seed", "checker", "seconds"] as const;
 const NUMBERS = new Set([0, 3, 5]);
 
-export function reportOf(results: readonly MutantResult[]): string {
-  return `${textTable(HEADER, results.map(rowOf), NUMBERS)}\n${figuresOf(results)}\n`;
+/** @param wanted how many were to be tried; more than there are results of when it was interrupted */
+export function reportOf(results: readonly MutantResult[], wanted: number): string {
+  const figures = `${figuresOf(results, wanted)}\n`;
+  if (results.length === 0) return figures;
+  return `${textTable(HEADER, results.map(rowOf), NUMBERS)}\n${figures}`;
 }
 
 function rowOf({ mutant, finding, seconds }: MutantResult): string[] {
@@ -17,14 +20,16 @@ function rowOf({ mutant, finding, seconds }: MutantResult): string[] {
     : [number, mutant.name, "SURVIVED", "", "", time];
 }
 
-function figuresOf(results: readonly MutantResult[]): string {
+function figuresOf(results: readonly MutantResult[], wanted: number): string {
   const caught = results.filter(({ finding }) => finding.kind === "caught").length;
   const seconds = results.reduce((sum, result) => sum + result.seconds, 0);
   const highest = results.reduce((seed, { finding }) => {
     return finding.kind === "caught" ? Math.max(seed, finding.seed) : seed;
   }, 0);
+  const some = results.length < wanted ? `${results.length} of ` : "";
+  const last = caught === 0 ? "" : `, the last of them at seed ${highest}`;
   return (
-    `${results.length} planted bugs: ${caught} caught, the last of them at seed ${highest}, ` +
+    `${some}${wanted} planted bugs: ${caught} caught${last}, ` +
     `${results.length - caught} survived; ${seconds.toFixed(0)} s`
   );
 }

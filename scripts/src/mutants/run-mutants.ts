@@ -3,9 +3,12 @@
  *
  * R1. A seed counts as having caught a bug only if it passes without: what the product itself fails at is no proof.
  * R2. Every worker has a scratch copy of its own, which is removed however the run ends.
+ * R3. A run that is interrupted still says what became of the mutants that it was done with.
  */
 import type { Clock } from "@stele/shared/clock.ts";
-import { hunt } from "./hunt/hunt.ts";
+import { HuntProgress } from "./hunt-progress.ts";
+import type { ToldHunt } from "./hunt-progress.ts";
+import { hunt, HuntStoppedError } from "./hunt/hunt.ts";
 import type { Catch, Finding, SeedRange } from "./hunt/hunt.ts";
 import { ScratchCopy } from "./hunt/scratch-copy.ts";
 import type { Mutant } from "./mutant.ts";
@@ -37,17 +40,21 @@ export class NotCleanError extends Error {
   }
 }
 
-/** In the order of the mutants. */
+/** In the order of the mutants; not of all of them if `signal` is aborted, or another one ends a hunt (R3). */
 export async function runMutants(run: MutantRun): Promise<readonly MutantResult[]> {
   const results = new Map<Mutant, MutantResult>();
   const queue = [...run.mutants];
   const stop = new AbortController();
   const signal = AbortSignal.any([run.signal, stop.signal]);
+  const { mutants, range, progress: tell } = run;
+  const progress = new HuntProgress({ count: mutants.length, range, tell });
   const work = async (): Promise<void> => {
     const copy = await ScratchCopy.make(run.root);
     try {
       for (let mutant = queue.shift(); mutant !== undefined; mutant = queue.shift()) {
-        results.set(mutant, await tryMutant(copy, mutant, { ...run, signal }));
+        const told = progress.begin();
+        results.set(mutant, await tryMutant(copy, mutant, { ...run, signal, told }));
+        told.end();
       }
     } catch (error) {
       stop.abort(error);
@@ -56,36 +63,42 @@ export async function runMutants(run: MutantRun): Promise<readonly MutantResult[
       await copy.remove();
     }
   };
-  const workers = Array.from({ length: Math.min(run.jobs, run.mutants.length) }, work);
-  const ended = await Promise.allSettled(workers);
-  run.signal.throwIfAborted();
-  if (ended.some(({ status }) => status === "rejected")) throw stop.signal.reason;
-  return run.mutants.flatMap((mutant) => results.get(mutant) ?? []);
+  const workers = Array.from({ length: Math.min(run.jobs, mutants.length) }, work);
+  await Promise.allSettled(workers);
+  progress.stop();
+  const isInterrupted = run.signal.aborted || stop.signal.reason instanceof HuntStoppedError;
+  if (!isInterrupted) stop.signal.throwIfAborted();
+  return mutants.flatMap((mutant) => results.get(mutant) ?? []);
 }
 
-async function tryMutant(copy: ScratchCopy, mutant: Mutant, run: MutantRun): Promise<MutantResult> {
-  const { clock, progress } = run;
-  progress(`trying: ${mutant.name}`);
+interface Trial extends MutantRun {
+  readonly told: ToldHunt;
+}
+
+async function tryMutant(copy: ScratchCopy, mutant: Mutant, run: Trial): Promise<MutantResult> {
+  const { clock, told } = run;
+  told.tell(`trying: ${mutant.name}`);
   const beganMs = clock.monotonicMs();
   const finding = await huntFor(copy, mutant, run);
   const seconds = (clock.monotonicMs() - beganMs) / 1000;
-  progress(`${wordsOf(finding)} after ${seconds.toFixed(1)} s: ${mutant.name}`);
+  told.tell(`${wordsOf(finding)} after ${seconds.toFixed(1)} s: ${mutant.name}`);
   return { mutant, finding, seconds };
 }
 
 /** R1. */
-async function huntFor(copy: ScratchCopy, mutant: Mutant, run: MutantRun): Promise<Finding> {
-  const { range, signal, progress } = run;
+async function huntFor(copy: ScratchCopy, mutant: Mutant, run: Trial): Promise<Finding> {
+  const { range, signal, told } = run;
+  const watch = { signal, trying: told.trying };
   const end = range.from + range.seeds;
   for (let from = range.from; from < end;) {
     const rest = { from, seeds: end - from };
-    const finding = await copy.having(mutant, () => hunt(copy.directory, rest, signal));
+    const finding = await copy.having(mutant, () => hunt(copy.directory, rest, watch));
     if (finding.kind === "survived") break;
     const { seed } = finding;
-    const clean = await hunt(copy.directory, { from: seed, seeds: 1 }, signal);
+    const clean = await hunt(copy.directory, { from: seed, seeds: 1 }, watch);
     if (clean.kind === "survived") return finding;
     if (clean.by === "gives up") throw new NotCleanError(clean);
-    progress(
+    told.tell(
       `seed ${seed} fails without a planted bug as well ("${clean.by}"), and does not count`,
     );
     from = seed + 1;

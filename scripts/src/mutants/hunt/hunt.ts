@@ -24,13 +24,28 @@ export interface Catch {
   readonly detail: string;
 }
 
+/** A signal that ends a process ended the one that ran the seed, as Ctrl-C does: nothing can be said about the seed. */
+export class HuntStoppedError extends Error {
+  override readonly name = "HuntStoppedError";
+}
+
 export type Finding = Catch | { readonly kind: "survived" };
 
-/** `directory`: of the scratch copy. Rejects when `signal` is aborted; the process is gone then. */
+export interface HuntWatch {
+  /** Ends the hunt when it is aborted. */
+  readonly signal: AbortSignal;
+  /** Told of every seed that begins. */
+  readonly trying: (seed: number) => void;
+}
+
+/**
+ * `directory`: of the scratch copy. Rejects when `signal` is aborted, or with `HuntStoppedError`; the process is gone
+ * then.
+ */
 export async function hunt(
   directory: string,
   { from, seeds }: SeedRange,
-  signal: AbortSignal,
+  { signal, trying }: HuntWatch,
 ): Promise<Finding> {
   signal.throwIfAborted();
   const runModule = pathToFileURL(join(directory, "scripts/src/simulation/run.ts"));
@@ -40,6 +55,7 @@ export async function hunt(
   signal.addEventListener("abort", end, { once: true });
   try {
     for (let seed = from; seed < from + seeds; seed++) {
+      trying(seed);
       const found = catchOf(seed, await pool.run({ seed, faults: null, traceLines: 0 }));
       signal.throwIfAborted();
       if (found !== null) return found;
@@ -64,5 +80,7 @@ function catchOf(seed: number, outcome: SeedOutcome): Catch | null {
     case "threw":
     case "crashed":
       return { kind: "caught", seed, by: "gives up", detail: outcome.detail };
+    case "stopped":
+      throw new HuntStoppedError(`${outcome.signal} ended the process that ran seed ${seed}`);
   }
 }

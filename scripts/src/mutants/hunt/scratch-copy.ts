@@ -3,7 +3,9 @@
  *
  * K1. Packages find each other inside the copy, never the checkout: their links are relative.
  * K2. Everything else they import is the checkout's, by links.
+ * K3. It goes with this process at the latest, however that exits.
  */
+import { rmSync } from "node:fs";
 import {
   cp,
   mkdir,
@@ -25,9 +27,12 @@ const OWN_SCOPE = "@stele";
 
 export class ScratchCopy {
   readonly directory: string;
+  /** K3. */
+  readonly #onExit = (): void => rmSync(this.directory, { recursive: true, force: true });
 
   private constructor(directory: string) {
     this.directory = directory;
+    process.on("exit", this.#onExit);
   }
 
   /** `root`: of the checkout. */
@@ -62,6 +67,7 @@ export class ScratchCopy {
 
   async remove(): Promise<void> {
     await rm(this.directory, { recursive: true, force: true });
+    process.off("exit", this.#onExit);
   }
 }
 
