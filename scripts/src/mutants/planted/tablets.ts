@@ -208,4 +208,16 @@ export const tabletMutants: readonly Mutant[] = [
     ],
     catchers: ["scan coverage", "linked list", "table contents"],
   },
+  {
+    name: "Results for retries expire while front-ends still retry",
+    number: null,
+    edits: [
+      {
+        file: `${SERVER}/tablet/retry-table.ts`,
+        original: "const limit = now - this.#ttlMs;",
+        replacement: "const limit = now - this.#ttlMs / 10;",
+      },
+    ],
+    catchers: ["exactly once", "linearizability"],
+  },
 ];
