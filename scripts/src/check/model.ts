@@ -45,6 +45,11 @@ export interface Model<
   step(state: State, input: Input, output: Output | null): State | null;
   /** With this output the operation leaves every state as it is. */
   isObservation(input: Input, output: Output): boolean;
+  /**
+   * Every state tells whether this operation, if it has no outcome, may still take effect; so whether it did
+   * need not be remembered beside the state. Left out: no operation is so.
+   */
+  isImplied?(input: Input): boolean;
   /** Equal for equal states, and only for them. */
   stateKey(state: State): string;
   /** By object; leaves out what says nothing, such as a read without an answer. */

@@ -4,30 +4,39 @@
  * S1. The text is short: what has an outcome is placed nearly in the order of calls, so only the part
  *     between the first operation not placed and the last one placed is spelled. Operations without an
  *     outcome, which may wait for ever, are numbered apart and spelled whole.
- * S2. Operations are removed in the reverse of the order in which they were added.
+ * S2. "implied" operations have no outcome either, and are not spelled: states that go with sets that differ
+ *     in them differ, or nothing behind depends on them.
+ * S3. Operations are removed in the reverse of the order in which they were added.
  */
 const WORD_BITS = 16;
+
+export type PlacedKind = "known" | "open" | "implied";
 
 export class PlacedSet {
   /** By operation: its bit in `#known`, or -1 - its bit in `#open`. */
   readonly #bitOf: Int32Array;
   readonly #known: Uint16Array;
   readonly #open: Uint16Array;
+  /** Of `#open`, what is spelled. */
+  readonly #spelledWords: number;
   readonly #knownCount: number;
   readonly #highs: number[] = [-1];
   #first = 0;
   #knownPlaced = 0;
 
-  /** @param isOpen by operation, in the order of calls: it has no outcome */
-  constructor(isOpen: readonly boolean[]) {
-    this.#bitOf = new Int32Array(isOpen.length);
-    let [known, open] = [0, 0];
-    isOpen.forEach((lacksOutcome, operation) => {
-      this.#bitOf[operation] = lacksOutcome ? -1 - open++ : known++;
+  /** @param kinds by operation, in the order of calls: whether it has an outcome */
+  constructor(kinds: readonly PlacedKind[]) {
+    this.#bitOf = new Int32Array(kinds.length);
+    const open = kinds.filter((kind) => kind === "open").length;
+    this.#spelledWords = Math.ceil(open / WORD_BITS);
+    const next = { known: 0, open: 0, implied: this.#spelledWords * WORD_BITS };
+    kinds.forEach((kind, operation) => {
+      const bit = next[kind]++;
+      this.#bitOf[operation] = kind === "known" ? bit : -1 - bit;
     });
-    this.#knownCount = known;
-    this.#known = new Uint16Array(Math.ceil(known / WORD_BITS));
-    this.#open = new Uint16Array(Math.ceil(open / WORD_BITS));
+    this.#knownCount = next.known;
+    this.#known = new Uint16Array(Math.ceil(next.known / WORD_BITS));
+    this.#open = new Uint16Array(Math.ceil(next.implied / WORD_BITS));
   }
 
   /** Of the operations that have an outcome. */
@@ -74,7 +83,11 @@ export class PlacedSet {
       this.#first >>> 16,
       this.#first & 0xffff,
     );
-    return head + spelled(this.#open) + (to > from ? spelled(this.#known.subarray(from, to)) : "");
+    return (
+      head +
+      spelled(this.#open.subarray(0, this.#spelledWords)) +
+      (to > from ? spelled(this.#known.subarray(from, to)) : "")
+    );
   }
 }
 

@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { checkHistory, checkInSlices, DEFAULT_MEMORY_BYTES } from "./linearizability.ts";
+import type { RecordedOperation } from "./history/row-operation.ts";
 import type { CheckLimits } from "./linearizability.ts";
 import { registerModel } from "./models/register.ts";
 import type { RegisterOperation } from "./models/register.ts";
@@ -172,5 +173,40 @@ describe("limits", () => {
     const verdict = checkHistory(rowModel, [...increments, read], limits);
     expect(verdict.kind).toBe("violation");
     expect(verdict.figures.entered).toBeLessThan(100);
+  });
+
+  test("which attempt of a request deleted the row is not tried again and again", () => {
+    const rounds = 40;
+    const history = Array.from({ length: rounds }, (_, round): RecordedOperation[] => {
+      const from = round * 10;
+      const expected = { kind: "anything" } as const;
+      const base = { client: "c", batch: null };
+      const write = { kind: "write", key: "k", expected, test: null } as const;
+      const put = { ...write, mutations: [{ kind: "set", column: "d:v", value: '"x"' }] } as const;
+      const removal = { ...write, mutations: [{ kind: "delete-row" }] } as const;
+      const done = { kind: "written", matched: true, computed: null } as const;
+      const told = (at: number, version: number | null) => ({ at, output: { ...done, version } });
+      const request = `q${round}`;
+      return [
+        { ...base, operation: put, call: from, outcome: told(from + 1, round + 1), request: null },
+        { ...base, operation: removal, call: from + 2, outcome: null, request },
+        { ...base, operation: removal, call: from + 3, outcome: told(from + 4, null), request },
+      ];
+    }).flat();
+    const read: RecordedOperation = {
+      client: "r",
+      call: rounds * 10,
+      operation: { kind: "get", key: "k", columns: null },
+      outcome: {
+        at: rounds * 10,
+        output: { kind: "read", row: { version: 1, columns: new Map() } },
+      },
+      request: null,
+      batch: null,
+    };
+    expect(checkHistory(rowModel, history, limits).kind).toBe("linearizable");
+    const verdict = checkHistory(rowModel, [...history, read], limits);
+    expect(verdict.kind).toBe("violation");
+    expect(verdict.figures.entered).toBeLessThan(4 * rounds);
   });
 });

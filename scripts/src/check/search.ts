@@ -86,7 +86,12 @@ export class Search<State extends NonNullable<unknown>, Input, Output> {
       ([first, second]) => [place.get(first) as number, place.get(second) as number] as const,
     );
     this.#events = new EventList(this.operations);
-    this.#set = new PlacedSet(this.operations.map(({ outcome }) => outcome === null));
+    this.#set = new PlacedSet(
+      this.operations.map(({ input, outcome }) => {
+        if (outcome !== null) return "known";
+        return model.isImplied?.(input) === true ? "implied" : "open";
+      }),
+    );
     this.#constraints = new OrderConstraints(this.operations, pairs);
     const initial = model.initial();
     const choices = this.#choices(initial, this.#stateNumber(initial));

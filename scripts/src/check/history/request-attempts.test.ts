@@ -14,6 +14,7 @@ import type {
 const SET: RowMutation = { kind: "set", column: "d:v", value: '"x"' };
 const INCREMENT: RowMutation = { kind: "increment", column: "d:n", amount: "1" };
 const DELETE: RowMutation = { kind: "delete-row" };
+const DELETE_COLUMN: RowMutation = { kind: "delete", column: "d:v" };
 const ANYTHING: Expected = { kind: "anything" };
 
 /** A history written step by step; every step is a millisecond. */
@@ -151,6 +152,47 @@ describe("attempts of one request", () => {
     script.write(DELETE, { request: "q" }).returned(done(null));
     script.read(null);
     expect(script.verdict()).toBe("linearizable");
+  });
+
+  test.each([DELETE, DELETE_COLUMN])("that only delete change the row once: $kind", (mutation) => {
+    const script = new Script();
+    script.write(SET).returned(done(5));
+    script.write(mutation, { request: "q" }).returned(done(null));
+    script.write(SET).returned(done(7));
+    script.write(mutation, { request: "q" }).returned(done(null));
+    script.read(null);
+    expect(script.verdict()).toBe("violation");
+  });
+
+  test("that only delete are answered behind the effect as it was, whatever the row is then", () => {
+    const answered = (version: number, shown: number): string => {
+      const script = new Script();
+      script.write(INCREMENT).returned(done(5, counted(1)));
+      script.write(SET).returned(done(6));
+      const lost = script.write(DELETE_COLUMN, { request: "q" });
+      script.write(SET).returned(done(8));
+      script.write(DELETE_COLUMN, { request: "q" }).returned(done(version));
+      script.read(shown, shown === 8 ? { "d:v": '"x"', ...counted(1) } : counted(1));
+      lost.unknown();
+      return script.verdict();
+    };
+    expect(answered(7, 8)).toBe("linearizable");
+    expect(answered(9, 9)).toBe("linearizable");
+    expect(answered(6, 8)).toBe("violation");
+    expect(answered(8, 8)).toBe("violation");
+  });
+
+  test("that only delete may be refused after having found nothing, and not after having deleted", () => {
+    const refused = (expected: Expected): string => {
+      const script = new Script();
+      if (expected.kind === "version") script.write(SET).returned(done(expected.version));
+      script.write(DELETE, { request: "q" }, expected).returned(done(null));
+      script.write(SET).returned(done(7));
+      script.write(DELETE, { request: "q" }, expected).returned(mismatch(7));
+      return script.verdict();
+    };
+    expect(refused({ kind: "no-row" })).toBe("linearizable");
+    expect(refused({ kind: "version", version: 5 })).toBe("violation");
   });
 });
 

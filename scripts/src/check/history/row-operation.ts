@@ -41,6 +41,21 @@ export interface GetOperation {
   readonly columns: readonly string[] | null;
 }
 
+/**
+ * One attempt of a request that only deletes (`request-attempts.ts`, A3): at most one of the request's
+ * attempts changes the row.
+ */
+export interface AttemptOperation {
+  readonly kind: "attempt";
+  /** Of the row's requests that have such attempts, from 0 on. */
+  readonly request: number;
+  readonly write: WriteOperation;
+  /** Of rows, all that answers to attempts of the request told. */
+  readonly versions: readonly number[];
+  /** Of an attempt without an answer: which of `versions` its effect gave; null: none of them. */
+  readonly effect: number | null;
+}
+
 /** Atomic: `mutations` in their order if `expected` and `test` hold. */
 export interface WriteOperation {
   readonly kind: "write";

@@ -5,14 +5,16 @@
  *     `scan-coverage.ts`'s.)
  * P2. What constrains nothing is left out: reads without an answer, and writes certainly without effect
  *     for a reason that is not the row's state.
- * P3. Attempts of one request are one operation (`request-attempts.ts`).
+ * P3. Attempts of one request take effect once (`request-attempts.ts`).
  * P4. Writes of one batch to one row keep their order. An operation with a request id has none beside it:
  *     any of its attempts may have taken effect.
  */
 import type { Partition } from "../model.ts";
 import { rowName } from "../row-name.ts";
 import { mergeAttempts } from "./request-attempts.ts";
+import type { MergedOperation } from "./request-attempts.ts";
 import type {
+  AttemptOperation,
   GetOperation,
   NumberedOperation,
   OneRowOperation,
@@ -21,7 +23,7 @@ import type {
   WriteOperation,
 } from "./row-operation.ts";
 
-type Rows = Partition<GetOperation | WriteOperation, RowOutcome>;
+type Rows = Partition<GetOperation | WriteOperation | AttemptOperation, RowOutcome>;
 
 /** Failures that say something of the row. */
 const CODES_OF_STATE: ReadonlySet<string> = new Set([
@@ -76,7 +78,7 @@ function saysSomething({ operation, outcome }: OneRowOperation): boolean {
 }
 
 /** Each with those behind it, up to and with the next that has an outcome: that one is surely placed. */
-function batchOrder(operations: readonly OneRowOperation[]): [number, number][] {
+function batchOrder(operations: readonly MergedOperation[]): [number, number][] {
   const inBatches = operations.flatMap(({ batch, request, outcome }, at) =>
     batch === null || request !== null ? [] : [{ batch, at, isOpen: outcome === null }],
   );

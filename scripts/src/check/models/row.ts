@@ -6,11 +6,14 @@
  *     somebody sees it. Each changing write raises the bound by one at least.
  * R2. Versions grow over delete and re-create too. A delete is not assumed to use one up.
  * R3. A write that changes nothing leaves the version as it is.
+ * R4. Of the attempts of a request that only deletes, the first that changes the row is the request's
+ *     effect. Those behind it change nothing, are never refused, and are answered as it was.
  */
 import { unreachable } from "@stele/shared/assert.ts";
 import { sameColumns } from "../history/row-operation.ts";
 import { partitionRows } from "../history/row-partitions.ts";
 import type {
+  AttemptOperation,
   Columns,
   Expected,
   FailedOutcome,
@@ -21,10 +24,12 @@ import type {
   WrittenOutcome,
 } from "../history/row-operation.ts";
 import type { Model } from "../model.ts";
+import { hasEffect, isEffect, NO_EFFECTS, withEffect } from "./request-effects.ts";
+import type { Left, RequestEffects } from "./request-effects.ts";
 import { describeColumns, describeRowOperation } from "./row-description.ts";
 import { runMutations, valueBytes } from "./row-mutations.ts";
 
-export type RowInput = GetOperation | WriteOperation;
+export type RowInput = GetOperation | WriteOperation | AttemptOperation;
 
 export interface RowState {
   /** None: there is no row. */
@@ -33,32 +38,53 @@ export interface RowState {
   readonly version: number;
   /** Without a row always "exact": the next version is above. */
   readonly precision: "exact" | "at-least";
+  /** R4. */
+  readonly effects: RequestEffects;
 }
 
-const NO_ROW: RowState = { columns: new Map(), version: 0, precision: "exact" };
+const NO_ROW: RowState = {
+  columns: new Map(),
+  version: 0,
+  precision: "exact",
+  effects: NO_EFFECTS,
+};
 
 export const rowModel: Model<RowState, RowInput, RowOutcome, RecordedOperation> = {
   initial: () => NO_ROW,
-  step: (state, input, output) =>
-    input.kind === "get" ? stepGet(state, input, output) : stepWrite(state, input, output),
+  step,
   isObservation: (_input, output) =>
     output.kind === "read" ||
     output.kind === "failed" ||
     (output.kind === "written" && !output.matched),
+  isImplied: ({ kind }) => kind === "attempt",
   stateKey,
   partition: partitionRows,
   describeState: (state) =>
     state.columns.size === 0 ? "no row" : `${versionText(state)} ${describeColumns(state.columns)}`,
-  describeOperation: describeRowOperation,
+  describeOperation: (input, output) =>
+    describeRowOperation(input.kind === "attempt" ? input.write : input, output),
 };
 
-function stateKey({ columns, version, precision }: RowState): string {
+function stateKey({ columns, version, precision, effects }: RowState): string {
   const cells = [...columns].sort(([a], [b]) => (a < b ? -1 : 1));
-  return `${version} ${precision} ${JSON.stringify(cells)}`;
+  return `${version} ${precision} ${JSON.stringify(cells)}${effects}`;
 }
 
 function versionText({ version, precision }: RowState): string {
   return precision === "exact" ? `version ${version}` : `some version from ${version} on`;
+}
+
+function step(state: RowState, input: RowInput, output: RowOutcome | null): RowState | null {
+  switch (input.kind) {
+    case "get":
+      return stepGet(state, input, output);
+    case "write":
+      return stepWrite(state, input, output);
+    case "attempt":
+      return stepAttempt(state, input, output);
+    default:
+      return unreachable(input);
+  }
 }
 
 function stepGet(state: RowState, input: GetOperation, output: RowOutcome | null): RowState | null {
@@ -89,6 +115,35 @@ function stepWrite(
   return changed(before, run.columns, output);
 }
 
+/** R4. */
+function stepAttempt(
+  state: RowState,
+  attempt: AttemptOperation,
+  output: RowOutcome | null,
+): RowState | null {
+  const { effect, write } = attempt;
+  const { effects } = state;
+  if (hasEffect(effects, attempt)) {
+    if (output?.kind !== "written" || !output.matched) return null;
+    return isEffect(effects, attempt, leftBy(output.version)) ? state : null;
+  }
+  const after = stepWrite(state, write, output ?? supposed(effect));
+  if (after === null) return null;
+  // It only deletes: if it changes the row, columns are gone.
+  if (after.columns.size === state.columns.size) return output === null ? null : after;
+  const version = output?.kind === "written" ? output.version : effect;
+  const left = after.columns.size === 0 ? "no-row" : { version };
+  return { ...after, effects: withEffect(effects, attempt, left) };
+}
+
+function leftBy(version: number | null): Left {
+  return version === null ? "no-row" : { version };
+}
+
+function supposed(version: number | null): WrittenOutcome | null {
+  return version === null ? null : { kind: "written", version, matched: true, computed: null };
+}
+
 /** The row could be in a state that refuses the write with this answer. */
 function stepRefused(
   state: RowState,
@@ -117,12 +172,14 @@ function changed(
 ): RowState | null {
   if (columns.size === 0) {
     if (output !== null && output.version !== null) return null;
-    return { columns, version: before.version, precision: "exact" };
+    return { ...before, columns, precision: "exact" };
   }
-  if (output === null) return { columns, version: before.version + 1, precision: "at-least" };
+  if (output === null) {
+    return { ...before, columns, version: before.version + 1, precision: "at-least" };
+  }
   const { version } = output;
   if (version === null || version <= before.version) return null;
-  return { columns, version, precision: "exact" };
+  return { ...before, columns, version, precision: "exact" };
 }
 
 /** The state, now that somebody saw its version; null: it cannot be that. */
