@@ -15,14 +15,18 @@ const MAX_DEPTH = 128;
 
 /**
  * Throws 400 INVALID_REQUEST. `container`: of the text where it is a slice of a body; only a whole body's
- * duplicate is named exactly.
+ * duplicate is named exactly. `what` the text is, for problems of all of it.
  */
-export function parseJson(bytes: Buffer, container: Pointer = null): unknown {
-  if (!isUtf8(bytes)) throw invalidBody(null, "the body is not UTF-8");
+export function parseJson(
+  bytes: Buffer,
+  container: Pointer = null,
+  what: "the body" | "the line" = "the body",
+): unknown {
+  if (!isUtf8(bytes)) throw invalidBody(null, `${what} is not UTF-8`);
   const text = bytes.toString("utf8");
-  const members = countMembersOfText(bytes);
-  const value = parseText(text);
-  if (text.includes("\\u")) refuseLoneSurrogates(value);
+  const members = countMembersOfText(bytes, what);
+  const value = parseText(text, what);
+  if (text.includes("\\u")) refuseLoneSurrogates(value, what);
   if (members !== countMembersOfValue(value)) {
     if (container !== null) throw invalidBody(container, "holds a member that is given twice");
     throw invalidBody(duplicateMember(text), "is given twice");
@@ -30,12 +34,12 @@ export function parseJson(bytes: Buffer, container: Pointer = null): unknown {
   return value;
 }
 
-function parseText(text: string): unknown {
+function parseText(text: string, what: string): unknown {
   try {
     return JSON.parse(text);
   } catch (error) {
     const reason = error instanceof SyntaxError ? error.message : "it cannot be parsed";
-    throw invalidBody(null, `the body is not JSON: ${reason}`);
+    throw invalidBody(null, `${what} is not JSON: ${reason}`);
   }
 }
 
@@ -48,7 +52,7 @@ const OPEN_OBJECT = 0x7b;
 const CLOSE_OBJECT = 0x7d;
 
 /** Colons outside strings. What is not JSON gives any number, and is refused by the parse. */
-function countMembersOfText(bytes: Buffer): number {
+function countMembersOfText(bytes: Buffer, what: string): number {
   let members = 0;
   let depth = 0;
   for (let index = 0; index < bytes.length; index++) {
@@ -62,7 +66,7 @@ function countMembersOfText(bytes: Buffer): number {
       case OPEN_LIST:
       case OPEN_OBJECT:
         if (++depth > MAX_DEPTH) {
-          throw invalidBody(null, `the body is nested deeper than ${MAX_DEPTH} levels`);
+          throw invalidBody(null, `${what} is nested deeper than ${MAX_DEPTH} levels`);
         }
         break;
       case CLOSE_LIST:
@@ -119,23 +123,23 @@ function countMembersOfValue(root: unknown): number {
   return members;
 }
 
-function refuseLoneSurrogates(root: unknown): void {
+function refuseLoneSurrogates(root: unknown, what: string): void {
   const open: unknown[] = [root];
   while (open.length > 0) {
     const value = open.pop();
-    if (typeof value === "string") refuseLoneSurrogate(value);
+    if (typeof value === "string") refuseLoneSurrogate(value, what);
     else if (Array.isArray(value)) for (const item of value as unknown[]) open.push(item);
     else if (typeof value === "object" && value !== null) {
       for (const [name, member] of Object.entries(value)) {
-        refuseLoneSurrogate(name);
+        refuseLoneSurrogate(name, what);
         open.push(member);
       }
     }
   }
 }
 
-function refuseLoneSurrogate(text: string): void {
+function refuseLoneSurrogate(text: string, what: string): void {
   if (!text.isWellFormed()) {
-    throw invalidBody(null, "the body holds a lone surrogate, which is no character");
+    throw invalidBody(null, `${what} holds a lone surrogate, which is no character`);
   }
 }

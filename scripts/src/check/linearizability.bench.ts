@@ -15,7 +15,7 @@ const LARGE: HistoryShape = { ...CLEAN, clients: 8, operations: 50_000 };
 function measure(name: string, shape: HistoryShape): void {
   const lines = generateHistory(shape).map(renderHistoryLine);
   const startedMs = performance.now();
-  const history = lines.map((line, at) => parseHistoryLine(line, at + 1));
+  const history = lines.map((line, at) => parseHistoryLine(Buffer.from(line), at + 1));
   const parsedMs = performance.now();
   const verdict = checkHistory(rowModel, history, {
     nowMs: () => performance.now(),

@@ -11,10 +11,10 @@ test("the history in docs/TESTING.md is valid, linearizable and complete", () =>
   const [, example = ""] = /## Histories[^]*?```json\n([^]*?)```/.exec(page) ?? [];
   const lines = example.trim().split("\n");
   expect(lines.length).toBeGreaterThan(5);
-  const history = lines.map((line, at) => parseHistoryLine(line, at + 1));
+  const history = lines.map((line, at) => parseHistoryLine(Buffer.from(line), at + 1));
   const limits = { nowMs: () => 0, budgetMs: 1, memoryBytes: DEFAULT_MEMORY_BYTES };
   expect(checkHistory(rowModel, history, limits).kind).toBe("linearizable");
   expect(scanProblems(history)).toEqual([]);
   const rendered = history.map(renderHistoryLine);
-  expect(rendered.map((line, at) => parseHistoryLine(line, at + 1))).toEqual(history);
+  expect(rendered.map((line, at) => parseHistoryLine(Buffer.from(line), at + 1))).toEqual(history);
 });

@@ -6,6 +6,9 @@ import { parseHistoryLine } from "./history-line.ts";
 import { renderHistoryLine } from "./render-history-line.ts";
 import type { RecordedOperation, RowMutation } from "./row-operation.ts";
 
+const parse = (line: string, number: number): RecordedOperation =>
+  parseHistoryLine(Buffer.from(line), number);
+
 const octets = fc
   .uint8Array({ minLength: 1, maxLength: 6 })
   .map((bytes) => Buffer.from(bytes).toString("latin1"));
@@ -111,7 +114,7 @@ describe("a line of a history", () => {
       fc.property(any, (operation) => {
         const line = renderHistoryLine(operation);
         expect(line).not.toContain("\n");
-        expect(parseHistoryLine(line, 1)).toEqual(operation);
+        expect(parse(line, 1)).toEqual(operation);
       }),
       { numRuns: 500 },
     );
@@ -120,7 +123,7 @@ describe("a line of a history", () => {
   test("of a generated history too", () => {
     const history = generateHistory(CLEAN);
     const lines = history.map(renderHistoryLine);
-    expect(lines.map((line, at) => parseHistoryLine(line, at + 1))).toEqual(history);
+    expect(lines.map((line, at) => parse(line, at + 1))).toEqual(history);
   });
 
   test("with bytes changed is refused with its number, or means something valid", () => {
@@ -131,8 +134,8 @@ describe("a line of a history", () => {
         const at = place % text.length;
         const damaged = text.slice(0, at) + noise + text.slice(at + noise.length);
         try {
-          const parsed = parseHistoryLine(damaged, 7);
-          expect(parseHistoryLine(renderHistoryLine(parsed), 7)).toEqual(parsed);
+          const parsed = parse(damaged, 7);
+          expect(parse(renderHistoryLine(parsed), 7)).toEqual(parsed);
         } catch (error) {
           expect(error).toBeInstanceOf(HistoryFormatError);
           expect((error as Error).message).toMatch(/^line 7: /);
@@ -154,7 +157,7 @@ describe("a line of a history", () => {
   test("names what is wrong with it", () => {
     const problem = (change: object): string => {
       try {
-        parseHistoryLine(JSON.stringify({ ...good, ...change }), 3);
+        parse(JSON.stringify({ ...good, ...change }), 3);
       } catch (error) {
         return (error as Error).message;
       }
@@ -165,6 +168,8 @@ describe("a line of a history", () => {
       [{ extra: 1 }, "line 3: /extra: is not known here"],
       [{ client: 5 }, "line 3: /client: must be a string"],
       [{ call: "1" }, "line 3: /call: must be milliseconds"],
+      [{ call: -1 }, "line 3: /call: must be milliseconds, from 0 on"],
+      [{ return: 2 ** 43 }, "line 3: /return: must be milliseconds below 8796093022208: larger"],
       [{ return: 0 }, "line 3: /return: is before the call"],
       [{ return: null }, "line 3: /return: is null, but the result is known"],
       [{ result: { unknown: true } }, "line 3: /return: must be null"],
@@ -185,6 +190,29 @@ describe("a line of a history", () => {
       [{ batch: { id: "b" } }, "line 3: /batch/index: must be an integer"],
     ];
     for (const [change, message] of cases) expect(problem(change)).toContain(message);
-    expect(() => parseHistoryLine("{", 9)).toThrow(/^line 9: not JSON: /);
+    expect(() => parse("{", 9)).toThrow(/^line 9: the line is not JSON: /);
+  });
+
+  test("is refused where it would be read as something else", () => {
+    const text = JSON.stringify(good);
+    const refused = (line: string, encoding: "utf8" | "latin1" = "utf8"): (() => unknown) => {
+      expect(line).not.toBe(text);
+      return () => parseHistoryLine(Buffer.from(line, encoding), 3);
+    };
+    const value = text.replace('"d:v":"a"', '"d:v":"\xff"');
+    expect(refused(value)).not.toThrow();
+    expect(refused(value, "latin1")).toThrow("line 3: the line is not UTF-8");
+    expect(refused(text.replace('"a"', '"\\ud800"'))).toThrow("line 3: the line holds a lone surr");
+    const result = text.replace('"result":', '"result":{"version":"16"},"result":');
+    expect(refused(result)).toThrow("line 3: /result: is given twice");
+    const column = text.replace('"d:v":"a"', '"d:v":"a","d:v":"b"');
+    expect(refused(column)).toThrow("line 3: /op/columns/d:v: is given twice");
+    expect(refused(text.replace('"return":2', '"return":1e999'))).toThrow("line 3: /return: must");
+  });
+
+  test("keeps times apart that differ by a microsecond, up to the latest", () => {
+    const [call, end] = [2 ** 43 - 0.002, 2 ** 43 - 0.001];
+    const { call: read, outcome } = parse(JSON.stringify({ ...good, call, return: end }), 1);
+    expect(read).toBeLessThan(outcome?.at ?? 0);
   });
 });

@@ -3,10 +3,12 @@
  * it. `render-history-line.ts` writes it.
  *
  * L1. Strict: an unknown or missing member, another type, a value out of range is an error that names it.
+ *     So is what would be read as something else: bytes that are not UTF-8, a member given twice.
  * L2. What was rendered parses to the same operation.
  */
 import { at, invalidBody } from "@stele/frontend/rest/invalid-input.ts";
 import type { Pointer } from "@stele/frontend/rest/invalid-input.ts";
+import { parseJson } from "@stele/frontend/rest/json-text.ts";
 import { DatabaseError } from "@stele/shared/errors.ts";
 import { HistoryFormatError } from "./history-format-error.ts";
 import { Members, nullable } from "./members.ts";
@@ -18,15 +20,9 @@ import type { RecordedOperation } from "./row-operation.ts";
 const MEMBERS = ["client", "call", "return", "key", "op", "result", "request", "batch"];
 
 /** Throws `HistoryFormatError` with `number`, which counts lines from 1. */
-export function parseHistoryLine(text: string, number: number): RecordedOperation {
-  let json: unknown;
+export function parseHistoryLine(line: Buffer, number: number): RecordedOperation {
   try {
-    json = JSON.parse(text);
-  } catch (error) {
-    throw new HistoryFormatError(number, `not JSON: ${(error as Error).message}`);
-  }
-  try {
-    return recordedOperation(new Members(json, null, MEMBERS));
+    return recordedOperation(new Members(parseJson(line, null, "the line"), null, MEMBERS));
   } catch (error) {
     if (error instanceof DatabaseError) throw new HistoryFormatError(number, problemOf(error));
     throw error;

@@ -31,9 +31,16 @@ export function parseTrue(value: unknown, pointer: Pointer): true {
   throw invalidBody(pointer, "must be true");
 }
 
+/** Below it doubles are a microsecond apart at most: times that differ stay different, and in their order. */
+const TIME_MS_BOUND = 2 ** 43;
+
 export function parseTimeMs(value: unknown, pointer: Pointer): number {
-  if (typeof value === "number" && value >= 0) return value;
-  throw invalidBody(pointer, "must be milliseconds, from 0 on");
+  if (typeof value !== "number" || !(value >= 0)) {
+    throw invalidBody(pointer, "must be milliseconds, from 0 on");
+  }
+  if (value < TIME_MS_BOUND) return value;
+  const range = `must be milliseconds below ${TIME_MS_BOUND}`;
+  throw invalidBody(pointer, `${range}: larger ones, such as nanoseconds, are not kept apart`);
 }
 
 export function parseIndex(value: unknown, pointer: Pointer): number {

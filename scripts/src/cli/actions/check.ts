@@ -79,7 +79,7 @@ function verdictForm({ output }: CheckOptions): VerdictForm {
 /** Null: there is no operation. */
 async function judgeLines(
   context: CliContext,
-  lines: readonly string[],
+  lines: readonly Buffer[],
   { format, budget }: CheckOptions,
 ): Promise<CheckVerdict | null> {
   switch (format) {
@@ -89,20 +89,20 @@ async function judgeLines(
       return verdict === null ? null : { ...verdict, scanProblems: scanProblems(history) };
     }
     case "porcupine-etcd":
-      return judge(context, registerModel, parseJepsenRegisterLog(lines), budget);
+      return judge(context, registerModel, parseJepsenRegisterLog(lines.map(String)), budget);
     case "porcupine-kv":
-      return judge(context, keyValueModel, parseJepsenKeyValueLog(lines), budget);
+      return judge(context, keyValueModel, parseJepsenKeyValueLog(lines.map(String)), budget);
     default:
       return unreachable(format);
   }
 }
 
-async function historyLines(context: CliContext, file: string): Promise<string[]> {
+async function historyLines(context: CliContext, file: string): Promise<Buffer[]> {
   const stream = file === "-" ? context.stdin : createReadStream(file);
-  const lines: string[] = [];
+  const lines: Buffer[] = [];
   try {
     for await (const chunk of readLines(stream, { tail: "line" })) {
-      for (const line of chunk) lines.push(line.toString("utf8"));
+      for (const line of chunk) lines.push(line);
     }
   } catch (error) {
     const isUsage = error instanceof LineTooLongError || (error as Error & { code?: string }).code;
