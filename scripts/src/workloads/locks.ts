@@ -23,8 +23,8 @@ export class Locks implements Workload {
   readonly #rows: HotRows;
   readonly #keyed: KeyedWrites;
   readonly #holders = new UniqueValues(LOCK_PREFIX);
-  /** By key: who took it last, as far as is known. */
-  readonly #held = new Map<string, string>();
+  /** By key: who took it last, as far as is known, and the version of the row since. */
+  readonly #held = new Map<string, { readonly holder: string; readonly version: number }>();
 
   constructor({ table, rows: count, random, mark }: RowWorkloadParts) {
     this.#table = table;
@@ -44,8 +44,7 @@ export class Locks implements Workload {
     }
     if (choice > 6) {
       const release = this.#release(row.key);
-      // Only a release by force is one whatever it meets, which may be sent again.
-      const isKeyed = release.test === null && this.#random.below(3) === 0;
+      const isKeyed = release.test === null && this.#random.below(2) === 0;
       if (isKeyed) await this.#keyed.send(caller, row, release);
       else await this.#rows.settledBy(row, this.#table.write(caller, release, null));
       return;
@@ -56,7 +55,9 @@ export class Locks implements Workload {
       this.#random.below(4) === 0
         ? await this.#keyed.send(caller, row, operation)
         : await this.#rows.settledBy(row, this.#table.write(caller, operation, null));
-    if (answer?.kind === "written") this.#held.set(row.key, holder);
+    if (answer?.kind === "written" && answer.version !== null) {
+      this.#held.set(row.key, { holder, version: answer.version });
+    }
     if (isRefusal(answer)) this.#mark("lock was held");
   }
 
@@ -78,10 +79,16 @@ export class Locks implements Workload {
     await this.#table.get(caller, { kind: "get", key, columns: null });
   }
 
-  /** By force, or only from whom it is believed to be held. */
+  /**
+   * By force, or only from whom it is believed to be held. What is deleted by its version is deleted once: a second
+   * time is refused, which shows.
+   */
   #release(key: string): WriteOperation {
-    const holder = this.#held.get(key);
-    if (holder === undefined || this.#random.below(2) === 0) return write(key, [DELETE_ROW]);
+    const held = this.#held.get(key);
+    const choice = this.#random.below(4);
+    if (held === undefined || choice === 0) return write(key, [DELETE_ROW]);
+    const { holder, version } = held;
+    if (choice < 3) return write(key, [DELETE_ROW], { kind: "version", version });
     // The row goes with its only column.
     const release = write(key, [{ kind: "delete", column: COLUMNS.value }]);
     return { ...release, test: { column: COLUMNS.value, equals: holder } };

@@ -75,6 +75,7 @@ describe("a planted fault is found by its checker:", () => {
     ["key executed twice", only("counters"), ["exactly once", "linearizability"]],
     ["key executed twice", only("appends"), ["linearizability"]],
     ["key executed twice", only("locks"), ["linearizability"]],
+    ["keyed delete executed twice", only("locks"), ["linearizability"]],
     ["server failed", only("registers"), ["process failed"]],
   ];
   for (const [fault, plan, checkers] of cases) {

@@ -33,6 +33,7 @@ export type PlantedFault =
   | "rows revived after a drop"
   | "batch order swapped"
   | "key executed twice"
+  | "keyed delete executed twice"
   | "dropped table served"
   | "server failed";
 
@@ -195,7 +196,11 @@ export class MemoryStore implements StoreClient {
   #write(table: string, operation: WriteOperation, request: string | null): WriteAnswer {
     const rows = this.#served(table);
     if (rows === undefined) return NO_TABLE;
-    const isForgotten = request !== null && this.#strikes("key executed twice");
+    const isDelete = operation.mutations.every(({ kind }) => kind.startsWith("delete"));
+    const isForgotten =
+      request !== null &&
+      (this.#strikes("key executed twice") ||
+        (isDelete && this.#strikes("keyed delete executed twice")));
     const increments = operation.mutations.some(({ kind }) => kind === "increment");
     const isDoubled = increments && this.#strikes("doubled increment");
     return rows.write(operation, {
