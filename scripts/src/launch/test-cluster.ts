@@ -36,6 +36,8 @@ export interface TestClusterOptions {
   readonly stele?: readonly string[];
   /** Until the whole cluster is ready; default 30 s. */
   readonly readyWithinMs?: number;
+  /** Ends a start that is under way. */
+  readonly stop?: AbortSignal;
 }
 
 export interface Wait {
@@ -65,16 +67,22 @@ export class TestCluster {
 
   /** Resolves when every server is ready. Rejects, cleaned up, with the servers' last log lines. */
   static async start(options: TestClusterOptions = {}): Promise<TestCluster> {
+    const { stop } = options;
+    stop?.throwIfAborted();
     removeAbandoned();
     const owner = `${process.pid}-${startTicks(process.pid) ?? "0"}-`;
     const cluster = new TestCluster(options, mkdtempSync(join(tmpdir(), PREFIX + owner)));
     process.on("exit", cluster.#onExit);
+    const end = (): void => cluster.#stop.abort();
+    stop?.addEventListener("abort", end);
     try {
       await cluster.startAll();
       return cluster;
     } catch (error) {
       await cluster[Symbol.asyncDispose]();
       throw error;
+    } finally {
+      stop?.removeEventListener("abort", end);
     }
   }
 
@@ -101,12 +109,17 @@ export class TestCluster {
       kill: new AbortController().signal,
     });
     this.#over = this.#cluster.run();
-    this.#over.then(() => reject(new LaunchError("stopped before it was ready")), reject);
+    const over = this.#over.then(() => {
+      throw new LaunchError("stopped before it was ready");
+    });
+    over.catch(reject);
     const patience = AbortSignal.timeout(this.#options.readyWithinMs ?? 30_000);
     patience.addEventListener("abort", () => reject(this.#notReady()), { once: true });
     await promise;
     // A launcher announces a cluster that serves, be it with a server missing.
-    for (const { plan } of this.#cluster.processes) await this.waitUntilReady(plan.id);
+    for (const { plan } of this.#cluster.processes) {
+      await Promise.race([this.waitUntilReady(plan.id), over]);
+    }
   }
 
   /** Stops every server in order. */

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { systemClock } from "@stele/shared/clock.ts";
 import { SeededRandom } from "@stele/shared/random.ts";
 import { Draws } from "@stele/shared/testing/draws.ts";
 import { FaultLanes } from "./fault-lanes.ts";
@@ -81,7 +82,7 @@ function lanesOver(over: AbortController, seen: Seen): FaultLanes {
   return new FaultLanes({
     roster: { masters: ["m1"], tabletServers: ["ts1", "ts2", "ts3"], frontends: ["fe1"] },
     scene,
-    log: new FaultLog({ path: join(folder, "faults.ndjson"), nowMs: () => 0, tell: () => {} }),
+    log: new FaultLog({ path: join(folder, "faults.ndjson"), clock: systemClock, tell: () => {} }),
     untilWhole: async () => {
       seen.whole += 1;
       await nextTurn();

@@ -55,7 +55,8 @@ export class NemesisCluster implements Victims, AsyncDisposable {
     this.failed.catch(() => {});
   }
 
-  static async start(sizes: ClusterSizes): Promise<NemesisCluster> {
+  /** Rejects when `stop` is aborted before it is ready; what was started has ended then. */
+  static async start(sizes: ClusterSizes, stop: AbortSignal): Promise<NemesisCluster> {
     const roster: Roster = {
       masters: names("m", sizes.masters),
       tabletServers: names("ts", sizes.tabletServers),
@@ -76,6 +77,7 @@ export class NemesisCluster implements Victims, AsyncDisposable {
           return role === "frontend" ? url : network.url(id);
         },
         readyWithinMs: READY_MS,
+        stop,
       });
       started.cluster = cluster;
       return new NemesisCluster(cluster, roster, network);

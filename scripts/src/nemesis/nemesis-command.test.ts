@@ -1,7 +1,8 @@
 /** The options of `npm run nemesis`, and what it says. */
 import { expect, test } from "vitest";
+import { InvariantError } from "@stele/shared/assert.ts";
 import { FAULT_KINDS } from "./faults/fault.ts";
-import { failureText, figuresText, nemesisCommand } from "./nemesis-command.ts";
+import { failureText, figuresText, nemesisCommand, toolFaultText } from "./nemesis-command.ts";
 import type { NemesisReport } from "./nemesis-run.ts";
 
 function parsed(...args: string[]): unknown {
@@ -17,12 +18,13 @@ const REPORT: NemesisReport = {
     ["kill", 2],
     ["one-way", 1],
   ]),
-  marks: new Map([
-    ["write acknowledged", 70],
-    ["write unknown", 5],
-    ["read answered", 20],
+  marks: new Map(),
+  operations: new Map([
+    ["writes acknowledged", 70],
+    ["reads", 20],
+    ["refused", 5],
+    ["unknown", 5],
   ]),
-  operations: 100,
   steps: 60,
   tabletsCompared: 4,
   tookMs: 12_345,
@@ -44,7 +46,11 @@ test("faults are named with commas between, and unknown ones are refused", () =>
     only: ["kill", "one-way"],
     seed: 7,
   });
-  expect(() => parsed("--only", "kill,")).toThrow("is none of kill, pause");
+  expect(() => parsed("--only", "kill,rain")).toThrow("rain is none of kill, pause");
+  for (const empty of ["", ",", "kill,"]) {
+    expect(() => parsed("--only", empty)).toThrow(/must be some of kill, pause.*commas between/);
+  }
+  expect(() => parsed("--duration", "0s")).toThrow("must be longer than that");
   expect(() => parsed("--duration", "10")).toThrow("must be a duration");
   expect(() => parsed("kill")).toThrow("too many arguments");
 });
@@ -58,8 +64,8 @@ test("clusters that cannot be are refused", () => {
 
 test("the figures are one line", () => {
   expect(figuresText(7, REPORT)).toBe(
-    "seed 7; 12 s; 3 faults (kill 2, one-way 1); 100 operations (70 writes acknowledged, 5 unknown, " +
-      "20 reads); 4 tablets compared; nothing found wrong",
+    "seed 7; 12 s; 3 faults (kill 2, one-way 1); 100 operations (70 writes acknowledged, 20 reads, " +
+      "5 refused, 5 unknown); 4 tablets compared; nothing found wrong",
   );
 });
 
@@ -74,4 +80,12 @@ test("a failure says what is wrong, what is kept and how to run again", () => {
   expect(text).toContain("Kept in /kept/here");
   expect(text).toContain(again);
   expect(figuresText(7, { ...REPORT, problems })).toContain("12 found wrong");
+});
+
+test("an error of the command is told as its own bug, with its stack and what is kept", () => {
+  const text = toolFaultText(new InvariantError("a row of no table"), "/kept/here");
+  expect(text).toContain("a bug of the nemesis itself");
+  expect(text).toMatch(/InvariantError: a row of no table\n +at /);
+  expect(text).toContain("kept in /kept/here");
+  expect(toolFaultText("no error", null)).not.toContain("kept");
 });

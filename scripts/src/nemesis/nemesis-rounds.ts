@@ -12,6 +12,7 @@ import { join } from "node:path";
 import type { FaultKind } from "./faults/fault.ts";
 import { runNemesis } from "./nemesis-run.ts";
 import type { NemesisReport, NemesisRequest } from "./nemesis-run.ts";
+import type { OperationEnd } from "./operation-counts.ts";
 
 export interface NemesisRound {
   readonly durationMs: number;
@@ -55,7 +56,7 @@ function joined(a: NemesisReport, b: NemesisReport): NemesisReport {
     problems: [...a.problems, ...b.problems],
     faults: summed<FaultKind>(a.faults, b.faults),
     marks: summed(a.marks, b.marks),
-    operations: a.operations + b.operations,
+    operations: summed<OperationEnd>(a.operations, b.operations),
     steps: a.steps + b.steps,
     tabletsCompared: a.tabletsCompared + b.tabletsCompared,
     tookMs: a.tookMs + b.tookMs,

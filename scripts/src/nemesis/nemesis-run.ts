@@ -3,7 +3,8 @@
  * replica compared, everything read back and judged.
  *
  * R1. A run ends with its report, whatever happens to the cluster; what it started has ended, too.
- * R2. Histories, faults and logs are kept when something is found wrong, or the run breaks off.
+ * R2. Histories, faults and logs are kept when something is found wrong, or the run breaks off, be it by an error of
+ *     its own: a client that cannot go on ends the run at once.
  * R3. A run that is stopped ends its cluster and judges nothing; its process must end then, too.
  */
 import { mkdirSync, rmSync } from "node:fs";
@@ -22,6 +23,8 @@ import type { FaultKind, Scene } from "./faults/fault.ts";
 import { keepHistories } from "./kept-evidence.ts";
 import { NemesisCluster } from "./nemesis-cluster.ts";
 import type { ClusterSizes } from "./nemesis-cluster.ts";
+import { countOperations } from "./operation-counts.ts";
+import type { OperationCounts } from "./operation-counts.ts";
 import { RestStoreClient } from "./rest/rest-client.ts";
 import { RunViolation } from "./run-violation.ts";
 import type { FoundProblem } from "./run-violation.ts";
@@ -45,7 +48,8 @@ export interface NemesisReport {
   readonly faults: ReadonlyMap<FaultKind, number>;
   /** "This happened" in the workloads, by name. */
   readonly marks: ReadonlyMap<string, number>;
-  readonly operations: number;
+  /** Of all histories. */
+  readonly operations: OperationCounts;
   readonly steps: number;
   readonly tabletsCompared: number;
   readonly tookMs: number;
@@ -85,8 +89,7 @@ class NemesisRun {
     this.#request = request;
     this.#streams = new RandomStreams(request.seed);
     const { directory, tell } = request;
-    const nowMs = (): number => systemClock.monotonicMs();
-    this.#log = new FaultLog({ path: join(directory, "faults.ndjson"), nowMs, tell });
+    this.#log = new FaultLog({ path: join(directory, "faults.ndjson"), clock: systemClock, tell });
     this.#workloads = new Workloads({
       clock: systemClock,
       random: this.#streams.of("workloads"),
@@ -98,7 +101,7 @@ class NemesisRun {
   async run(): Promise<NemesisReport> {
     const startedMs = performance.now();
     const { sizes, directory, stop } = this.#request;
-    const cluster = await NemesisCluster.start(sizes);
+    const cluster = await NemesisCluster.start(sizes, stop);
     const used = this.#use(cluster);
     try {
       await Promise.race([used, rejectionBy(stop)]);
@@ -108,18 +111,21 @@ class NemesisRun {
       used.catch(() => {});
       throw error;
     } finally {
-      cluster.keepLogs(join(directory, "logs"));
-      await cluster[Symbol.asyncDispose]();
-      keepHistories(directory, this.#workloads.histories);
+      try {
+        cluster.keepLogs(join(directory, "logs"));
+      } finally {
+        await cluster[Symbol.asyncDispose]();
+        keepHistories(directory, this.#workloads.histories);
+      }
     }
     this.#log.note("judging");
     this.#problems.push(...this.#workloads.problems());
-    const histories = this.#workloads.histories;
+    const operations = [...this.#workloads.histories.values()].flat();
     return {
       problems: this.#problems,
       faults: this.#log.counts,
       marks: this.#marks.counts,
-      operations: [...histories.values()].reduce((sum, { length }) => sum + length, 0),
+      operations: countOperations(operations),
       steps: this.#steps,
       tabletsCompared: this.#tabletsCompared,
       tookMs: performance.now() - startedMs,
@@ -135,10 +141,10 @@ class NemesisRun {
     try {
       await this.#workloads.setUp(callers);
       this.#log.note("the tables are there; clients and faults begin");
-      const steps = callers.map((caller) => this.#keepStepping(caller));
-      await this.#noteProblem(this.#fault(cluster));
+      const steps = Promise.all(callers.map((caller) => this.#keepStepping(caller)));
+      await Promise.race([this.#noteProblem(this.#fault(cluster)), failureOf(steps)]);
       this.#over.abort();
-      await Promise.all(steps);
+      await steps;
       const { open, told } = cluster.network.count();
       this.#log.note(
         `the faults are over, everything is healed and compared; ${open} connections between servers, ` +
@@ -215,6 +221,8 @@ class NemesisRun {
       await work;
     } catch (error) {
       if (!(error instanceof RunViolation)) throw error;
+      // What an interrupt ended is no find.
+      if (this.#request.stop.aborted) return;
       this.#problems.push(error.problem);
       this.#log.note(`found wrong: ${error.message}`);
     }
@@ -230,6 +238,11 @@ class NemesisRun {
     const unknown = this.#marks.of("write unknown");
     this.#request.tell(`           ${this.#steps} steps of clients, ${unknown} unknown writes`);
   }
+}
+
+/** Never fulfilled; rejects when `work` does. */
+function failureOf(work: Promise<unknown>): Promise<never> {
+  return new Promise((_resolve, reject) => void work.catch(reject));
 }
 
 function rejectionBy(signal: AbortSignal): Promise<never> {

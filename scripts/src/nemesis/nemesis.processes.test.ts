@@ -1,7 +1,10 @@
 /** A short run of the nemesis: three masters and three tablet servers, killed, stopped and cut off. */
-import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { runNemesis } from "./nemesis-run.ts";
 
@@ -35,4 +38,24 @@ test("what clients were told holds while processes are killed, stopped and cut o
   expect(report.tabletsCompared).toBeGreaterThan(0);
   // Nothing found: nothing kept.
   expect(existsSync(directory)).toBe(false);
+});
+
+test("an interrupt and its echo end a start that is under way, and nothing is left of it", async () => {
+  const main = fileURLToPath(new URL("main.ts", import.meta.url));
+  const child = spawn(process.execPath, [main, "--seed", "7"], {
+    stdio: ["ignore", "ignore", "pipe"],
+    env: { ...process.env, TMPDIR: directory },
+  });
+  try {
+    let said = "";
+    child.stderr.setEncoding("utf8").on("data", (text: string) => (said += text));
+    await once(child.stderr, "data");
+    child.kill("SIGINT");
+    child.kill("SIGINT");
+    expect(await once(child, "close")).toEqual([130, null]);
+    expect(said).toMatch(/^seed 7; .*\nnemesis: interrupted, stopping \(again: at once\)\n$/);
+    expect(readdirSync(directory)).toEqual([]);
+  } finally {
+    child.kill("SIGKILL");
+  }
 });
