@@ -12,6 +12,7 @@ export type CheckerName =
   | "ranges tile the key space"
   | "one lease holder"
   | "acknowledged means durable"
+  | "suspect means damaged"
   | "log freed below the checkpoint"
   | "queues within limits"
   | "linearizability"

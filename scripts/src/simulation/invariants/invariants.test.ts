@@ -216,6 +216,25 @@ describe("over a real host", () => {
     expect(server.violations.first?.checker).toBe("equal state at equal index");
   });
 
+  test("a replica that is declared damaged is found, unless a fault explains it", async () => {
+    const found: unknown[] = [];
+    for (const tainted of [false, true]) {
+      const server = new Server();
+      await server.start();
+      await server.bootstrap();
+      await server.write(1);
+      server.tainted = tainted;
+      must(server.host?.group(TABLET), "group").reportDamage("a test");
+      server.invariants.survey();
+      server.tainted = false;
+      server.losePower();
+      await server.start();
+      server.invariants.survey();
+      found.push(server.violations.first?.checker);
+    }
+    expect(found).toEqual(["suspect means damaged", undefined]);
+  });
+
   test("a segment that is freed too early is found", async () => {
     const server = new Server();
     await server.start();

@@ -45,6 +45,7 @@ export type WatchedProcess = Pick<ServerProcess, "name" | "disks" | "host" | "ta
 
 /** One start of a server. */
 interface WatchedHost extends SurveyedStore {
+  readonly process: WatchedProcess;
   readonly clock: Clock;
   readonly leaseMs: number;
   readonly queues: QueueLimits;
@@ -85,6 +86,7 @@ export class Invariants {
     const disk = this.#diskOf(name);
     if (process.tainted) disk.touched();
     const watched: WatchedHost = {
+      process,
       disk,
       store,
       factory: parts.factory,
@@ -133,6 +135,7 @@ export class Invariants {
     watched.host = host;
     if (process.tainted) watched.disk.touched();
     watched.disk.recovered(host);
+    checkSuspects(watched);
     for (const group of host.groups()) {
       const { tabletId, replicaId } = group;
       this.#groups.of(tabletId, replicaId).votesOf(replicaId).restarted();
@@ -149,6 +152,7 @@ export class Invariants {
     for (const replica of watched.leading) this.#leases.follows(replica);
     for (const group of watched.host?.groups() ?? []) this.#look(group as Replica);
     if (process.tainted) watched.disk.touched();
+    checkSuspects(watched);
     if (watched.host !== null) watched.disk.stopped(watched.host, watched.store);
   }
 
@@ -170,7 +174,10 @@ export class Invariants {
 
   /** Now and then: looks at queues, and compares part of the stores' contents, others each time. */
   survey(): void {
-    for (const watched of this.#hosts.values()) checkQueues(watched);
+    for (const watched of this.#hosts.values()) {
+      checkQueues(watched);
+      checkSuspects(watched);
+    }
     for (const { host } of this.#hosts.values()) if (host !== null) this.#checkBuried(host);
     this.#survey.part([...this.#hosts.values()]);
   }
@@ -288,6 +295,10 @@ export class Invariants {
     elections.leads(replicaId, term, raft.config);
     leaderships.begins(replicaId, term, watched.leaseMs, raft.config);
   }
+}
+
+function checkSuspects({ process, disk, host }: WatchedHost): void {
+  if (host !== null) disk.checkSuspects(host, { isTainted: process.tainted });
 }
 
 function checkQueues({ transport, factory, queues }: WatchedHost): void {

@@ -7,6 +7,7 @@
  *     as suspect, or not at all. If it comes back as if it were whole, it has to be.
  * W3. What a snapshot brought is flushed before the log says that it is there.
  * W4. A replica comes back with the configs that its log has, and never after its tombstone.
+ * W5. Only a replica that a fault may have damaged is a suspect (suspects.ts).
  */
 import { unreachable } from "@stele/shared/assert.ts";
 import type { MemoryStoreDisk } from "@stele/shared/checkpoint-store/testing/memory-checkpoint-store.ts";
@@ -29,6 +30,7 @@ import { DurableReplica } from "./durable-replica.ts";
 import { FreedSegments } from "./freed-segments.ts";
 import { StoredRecords } from "./stored-records.ts";
 import { problemOfConfigs, problemOfStateConfig } from "./placed-configs.ts";
+import { Suspects } from "./suspects.ts";
 import { nameOfGroup, type WatchedGroups } from "./watched-group.ts";
 import type { WrittenBatch, WrittenRecord } from "./written-batch.ts";
 
@@ -50,6 +52,7 @@ export class WatchedDisk {
   readonly #replicas = new Map<TabletId, Map<ReplicaId, DurableReplica>>();
   /** W2. */
   readonly #touched = new Set<ReplicaId>();
+  readonly #suspects: Suspects;
 
   constructor(name: string, groups: WatchedGroups, violations: Violations) {
     this.#name = name;
@@ -57,6 +60,9 @@ export class WatchedDisk {
     this.#violations = violations;
     this.#freed = new FreedSegments((detail) =>
       violations.add("log freed below the checkpoint", `${name}: ${detail}`),
+    );
+    this.#suspects = new Suspects((detail) =>
+      violations.add("suspect means damaged", `${name}: ${detail}`),
     );
   }
 
@@ -73,6 +79,11 @@ export class WatchedDisk {
     for (const replicas of this.#replicas.values()) {
       for (const { replicaId } of replicas.values()) this.#touched.add(replicaId);
     }
+  }
+
+  /** W5. `isTainted`: damage may not be found yet, also of a replica that is not known here. */
+  checkSuspects(host: ReplicaHost, { isTainted }: { readonly isTainted: boolean }): void {
+    this.#suspects.check(host.suspects(), (id) => isTainted || this.#touched.has(id));
   }
 
   /** The batch is on its way to the disk. */
