@@ -240,7 +240,7 @@ class Run {
     const endMs = this.#line.monotonicMs() + limitMs;
     for (;;) {
       if (!this.#isClean) return;
-      const reason = unrestReason(this.#cluster);
+      const reason = unrestReason(this.#cluster) ?? this.#invariants.leftover();
       if (reason === null) return;
       if (this.#line.monotonicMs() >= endMs) {
         return this.#violations.add("liveness", `no rest within ${limitMs} ms: ${reason}`);

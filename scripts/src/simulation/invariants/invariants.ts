@@ -28,6 +28,7 @@ import type { RaftTransport } from "@stele/shared/rpc/channel-contract.ts";
 import { TabletSet } from "@stele/tablet-server/tablet-set.ts";
 import { CatalogTiling } from "./catalog-tiling.ts";
 import { LeaseHolders } from "./lease-holders.ts";
+import { leftoverOf } from "./leftovers.ts";
 import { OwnRanges } from "./own-ranges.ts";
 import { QueueLimits } from "./queue-limits.ts";
 import { StoreSurvey, type SurveyedStore } from "./store-survey.ts";
@@ -185,6 +186,22 @@ export class Invariants {
   /** At the end: compares everything. */
   surveyAll(): void {
     this.#survey.all([...this.#hosts.values()]);
+  }
+
+  /**
+   * At rest: what belongs to nobody; null: nothing. A flipped bit may have taken the record that tells which data is
+   * a replica's, and nobody can clear that.
+   */
+  leftover(): string | null {
+    for (const { process, store, factory, host } of this.#hosts.values()) {
+      if (host === null || store.counters.flippedBits > 0) continue;
+      const suspects = new Map([...host.suspects()].map((each) => [each.tabletId, each.replicaId]));
+      const left = leftoverOf(store.contents, factory, (tablet) => {
+        return host.group(tablet)?.replicaId ?? suspects.get(tablet) ?? null;
+      });
+      if (left !== null) return `${process.name}: ${left}`;
+    }
+    return null;
   }
 
   #diskOf(name: string): WatchedDisk {
