@@ -185,4 +185,28 @@ export const replicationMutants: readonly Mutant[] = [
     ],
     catchers: ["equal state at equal index", "acknowledged means durable", "table contents"],
   },
+  {
+    name: "A snapshot that does not arrive gives its sender out as damaged",
+    number: null,
+    edits: [
+      {
+        file: `${HOST}/snapshot-exchange.ts`,
+        original: "if (error instanceof StoreReadError || error instanceof DamagedReplicaError) {",
+        replacement: "if (error instanceof StoreReadError || error instanceof Error) {",
+      },
+    ],
+    catchers: ["suspect means damaged"],
+  },
+  {
+    name: "The data of a replica that is destroyed is never put on the garbage list",
+    number: null,
+    edits: [
+      {
+        file: `${HOST}/replica-table.ts`,
+        original: "if (left !== null) {",
+        replacement: "if (left !== null && replicaId < 0) {",
+      },
+    ],
+    catchers: ["liveness"],
+  },
 ];
