@@ -2,6 +2,7 @@
  * A row that evaluates attempts of requests as docs/REST_API.md says, and trying every order of a few of them:
  * what attempts of a request mean, without any of the checker's ways to merge them.
  */
+import { isDeepStrictEqual } from "node:util";
 import type {
   Columns,
   GetOperation,
@@ -79,7 +80,8 @@ export function isExplainedByRequests(
       return nextVersions(row, attempt, versionMax).some((next) => {
         const { operation, outcome, request } = attempt;
         const { row: after, output } = evaluateAttempt(row, operation, request, next);
-        if (outcome === null ? after === row : !isSame(output, outcome.output)) return false;
+        if (outcome === null ? after === row : !isDeepStrictEqual(output, outcome.output))
+          return false;
         return search(after, rest);
       });
     });
@@ -92,10 +94,4 @@ function nextVersions(row: NaiveRow, { outcome }: OneRowOperation, max: number):
   if (outcome === null) return Array.from({ length: max + 1 - from }, (_, at) => from + at);
   const told = outcome.output.kind === "written" ? outcome.output.version : null;
   return [told !== null && told >= from ? told : from];
-}
-
-function isSame(a: RowOutcome, b: RowOutcome): boolean {
-  const text = (outcome: RowOutcome): string =>
-    JSON.stringify(outcome, (_, value: unknown) => (value instanceof Map ? [...value] : value));
-  return text(a) === text(b);
 }
