@@ -216,6 +216,25 @@ describe("over a real host", () => {
     expect(server.violations.first?.checker).toBe("equal state at equal index");
   });
 
+  test("a replica that came back whole is compared again once no damage is left", async () => {
+    const found: unknown[] = [];
+    for (const isLeft of [true, false]) {
+      const server = new Server();
+      await server.start();
+      await server.bootstrap();
+      await server.write(12);
+      for (let nth = 0; nth < 2; nth++) await server.checkpoint();
+      server.invariants.surveyAll();
+      server.tainted = true;
+      server.losePower();
+      await server.rewriteData();
+      server.tainted = isLeft;
+      await server.start();
+      found.push(server.violations.first?.checker);
+    }
+    expect(found).toEqual([undefined, "equal state at equal index"]);
+  });
+
   test("a replica that is declared damaged is found, unless a fault explains it", async () => {
     const found: unknown[] = [];
     for (const tainted of [false, true]) {

@@ -136,6 +136,7 @@ export class Invariants {
     watched.host = host;
     if (process.tainted) watched.disk.touched();
     watched.disk.recovered(host);
+    if (!process.tainted) watched.disk.repaired(host);
     checkSuspects(watched);
     for (const group of host.groups()) {
       const { tabletId, replicaId } = group;

@@ -4,7 +4,8 @@
  *
  * W1. What was durable is found again; a batch that was never confirmed may be found as well.
  * W2. A replica that a fault of the disk may have touched is not compared with others any more, and may come back
- *     as suspect, or not at all. If it comes back as if it were whole, it has to be.
+ *     as suspect, or not at all. If it comes back as if it were whole, it has to be; and if it does so from a disk
+ *     on which no damage is left to be found, it is compared again.
  * W3. What a snapshot brought is flushed before the log says that it is there.
  * W4. A replica comes back with the configs that its log has, and never after its tombstone.
  * W5. Only a replica that a fault may have damaged is a suspect (suspects.ts).
@@ -79,6 +80,11 @@ export class WatchedDisk {
     for (const replicas of this.#replicas.values()) {
       for (const { replicaId } of replicas.values()) this.#touched.add(replicaId);
     }
+  }
+
+  /** W2. No damage is left to be found: whoever came back has all that it ever had. */
+  repaired(host: ReplicaHost): void {
+    for (const { replicaId } of host.groups()) this.#touched.delete(replicaId);
   }
 
   /** W5. `isTainted`: damage may not be found yet, also of a replica that is not known here. */
