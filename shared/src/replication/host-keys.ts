@@ -10,6 +10,7 @@
  * | 0x04 | garbage number u64     | a key range to delete in slices                              |
  * | 0x05 | -                      | counters of space ids and garbage numbers                    |
  * | 0x06 | tablet id u64          | suspect: the replica here is damaged and must be replaced    |
+ * | 0x07 | -                      | data of a destroyed replica is left, and no list says where  |
  */
 import type { TabletId } from "../ids.ts";
 
@@ -19,6 +20,7 @@ export const TOMBSTONE = 0x03;
 export const GARBAGE = 0x04;
 const COUNTERS = 0x05;
 export const SUSPECT = 0x06;
+const UNLISTED = 0x07;
 
 function hostKey(kind: number, number: number): Buffer {
   const key = Buffer.allocUnsafe(9);
@@ -33,6 +35,10 @@ export const tombstoneKey = (tablet: TabletId): Buffer => hostKey(TOMBSTONE, tab
 export const suspectKey = (tablet: TabletId): Buffer => hostKey(SUSPECT, tablet);
 export const garbageKey = (number: number): Buffer => hostKey(GARBAGE, number);
 export const COUNTERS_KEY = hostKey(COUNTERS, 0);
+export const UNLISTED_KEY = hostKey(UNLISTED, 0);
+
+/** Those that belong to the state machines. */
+export const MACHINE_KEYS = { start: Buffer.of(0x10), end: Buffer.of(0xff) };
 
 /** The number behind the kind byte. */
 export function numberOfHostKey(key: Buffer): number {

@@ -4,7 +4,15 @@ import { MemoryStoreDisk } from "../checkpoint-store/testing/memory-checkpoint-s
 import type { CheckpointStore, StoreOperation } from "../checkpoint-store/checkpoint-store.ts";
 import type { LogDamage } from "../commit-log/commit-log.ts";
 import type { LogRecord } from "../commit-log/records.ts";
-import { replicaId, serverId, spaceId, tabletId, type LogIndex, type Term } from "../ids.ts";
+import {
+  replicaId,
+  serverId,
+  spaceId,
+  tabletId,
+  type LogIndex,
+  type TabletId,
+  type Term,
+} from "../ids.ts";
 import { nextMacrotask } from "../testing/macrotask.adapter.ts";
 import { encodeGroupConfig } from "../raft/group-config-codec.ts";
 import type { GroupConfig } from "../raft/group-config.ts";
@@ -23,7 +31,7 @@ import {
 } from "./replica-records.ts";
 import { DamagedValueError } from "./sealed-value.ts";
 import { SpaceLedger } from "./space-ledger.ts";
-import { newRegisterState, RegisterMachines } from "./testing/register-machine.ts";
+import { newRegisterState, registerKey, RegisterMachines } from "./testing/register-machine.ts";
 import { tombstoneOperation } from "./tombstone.ts";
 
 const TABLET = tabletId(7);
@@ -143,8 +151,12 @@ const applied = (index: number, term: number, space = 5, id = one): StoreOperati
     machineState: newRegisterState(spaceId(space)),
   });
 
-const logState = (truncated: LogPosition, commit = truncated.index): StoreOperation =>
-  logStateOperation(TABLET, {
+const logState = (
+  truncated: LogPosition,
+  commit = truncated.index,
+  tablet = TABLET,
+): StoreOperation =>
+  logStateOperation(tablet, {
     replicaId: one,
     hardState: { term: truncated.term, vote: null, commit },
     truncated,
@@ -358,6 +370,41 @@ describe("damage", () => {
     const { replicas, suspects } = await replay([created(), entries(2, 2, 1)]);
     expect(replicas).toEqual([]);
     expect(suspects).toMatchObject([{ tabletId: TABLET, replicaId: one }]);
+  });
+
+  describe("that hides which data a replica has", () => {
+    const [other, data] = [tabletId(8), spaceId(5)];
+    const dataKey = registerKey(data, Buffer.from("k"));
+    const row = { type: "put", key: dataKey, value: Buffer.of(1) } as const;
+    const unreadable = (tablet: TabletId): StoreOperation => {
+      return { type: "put", key: appliedStateKey(tablet), value: Buffer.alloc(40) };
+    };
+    const logOf = (tablet: TabletId): StoreOperation => logState(at(8, 3), at(8, 3).index, tablet);
+    const isListed = ({ ledger }: Recovered): boolean =>
+      ledger.ranges.some(
+        ({ start, end }) => start.compare(dataKey) <= 0 && dataKey.compare(end) < 0,
+      );
+
+    test("does not keep that data for ever: once the replica is gone, it is garbage", async () => {
+      const held = [unreadable(TABLET), logOf(TABLET), row];
+      expect(isListed(await recover(held, []))).toBe(false);
+      expect(isListed(await replay([tombstone()]))).toBe(true);
+      expect(isListed(await replay([]))).toBe(true);
+    });
+
+    test("keeps it as long as it may be that of another such replica", async () => {
+      const held = [TABLET, other].flatMap((tablet) => [unreadable(tablet), logOf(tablet)]);
+      expect(isListed(await recover([...held, row], [tombstone()]))).toBe(false);
+      expect(isListed(await replay([]))).toBe(false);
+      expect(isListed(await replay([{ ...tombstone(), tabletId: other }]))).toBe(true);
+    });
+
+    test("takes nothing from replicas that are whole", async () => {
+      const held = [unreadable(other), logOf(other), applied(8, 3), logState(at(8, 3)), row];
+      const found = await recover(held, [{ ...tombstone(), tabletId: other }]);
+      expect(only(found).replicaId).toBe(one);
+      expect(isListed(found)).toBe(false);
+    });
   });
 
   test("of records that nobody can attribute refuses the start", async () => {

@@ -19,9 +19,10 @@ import { appliedStateOperation, decodeCreation, decodeInstallation } from "./rep
 import { readReplicaRecords, type ReplicaStoreRecords } from "./replica-store-records.ts";
 import { DamagedValueError } from "./sealed-value.ts";
 import type { SpaceLedger } from "./space-ledger.ts";
-import type { StateMachineFactory } from "./state-machine.ts";
+import type { KeyRange, StateMachineFactory } from "./state-machine.ts";
 import { suspectOperation, type SuspectReplica } from "./suspect.ts";
 import { tombstoneOperation } from "./tombstone.ts";
+import { CLEAR_UNLISTED, findUnlisted, MARK_UNLISTED } from "./unlisted-data.ts";
 
 export interface Recovered {
   readonly replicas: readonly RecoveredReplica[];
@@ -49,6 +50,7 @@ export class Recovery {
   /** Tablets of whose replica a record in the store fails its checksum. */
   readonly #unreadable = new Map<TabletId, string>();
   readonly #operations: StoreOperation[] = [];
+  #hasUnlisted: boolean;
 
   /** Reads what the store knows; then every record of the log goes to `replay`, in order. */
   static async begin(parts: RecoveryParts): Promise<Recovery> {
@@ -59,6 +61,7 @@ export class Recovery {
     this.#parts = parts;
     this.#tombstones = records.tombstones;
     this.#ledger = records.ledger;
+    this.#hasUnlisted = records.hasUnlisted;
     for (const [tablet, applied] of records.applied) {
       const log = records.logs.get(tablet);
       this.#drafts.set(tablet, new ReplicaDraft(tablet, applied, log, parts.cache));
@@ -135,6 +138,9 @@ export class Recovery {
       suspects.push({ tabletId, replicaId, machineState, reason });
       this.#operations.push(suspectOperation(tabletId, { replicaId, reason }));
     }
+    // U2: what is damaged and does not know its ranges keeps them.
+    const areKnown = suspects.every(({ machineState }) => machineState !== null);
+    if (this.#hasUnlisted && areKnown) await this.#listUnlisted();
     if (this.#operations.length > 0) await this.#parts.store.write(this.#operations);
     return { replicas, suspects, tombstones: this.#tombstones, ledger: this.#ledger };
   }
@@ -153,7 +159,7 @@ export class Recovery {
       // The store lost the replica's first state with its last batches.
       const { start, machineState } = creation;
       const applied = { replicaId: replica, ...start, machineState };
-      this.#discard(draft?.machineState ?? null);
+      if (draft !== undefined) this.#discard(draft);
       draft = new ReplicaDraft(tablet, applied, undefined, this.#parts.cache);
       this.#drafts.set(tablet, draft);
       this.#operations.push(appliedStateOperation(tablet, applied));
@@ -169,7 +175,7 @@ export class Recovery {
     const draft = this.#drafts.get(tablet);
     if (draft === undefined || draft.replicaId > replica) return;
     this.#drafts.delete(tablet);
-    this.#discard(draft.machineState);
+    this.#discard(draft);
     for (const key of [appliedStateKey, logStateKey, suspectKey]) {
       this.#operations.push({ type: "del", key: key(tablet) });
     }
@@ -205,7 +211,7 @@ export class Recovery {
     const { installation, tabletId, replicaId } = draft;
     if (installation === null || installation.at.index <= draft.applied.index) return;
     const { machineState, garbage } = installation.what;
-    this.#discard(draft.machineState);
+    this.#discard(draft);
     draft.machineState = machineState;
     draft.applied = installation.at;
     this.#operations.push(
@@ -214,9 +220,25 @@ export class Recovery {
     );
   }
 
-  #discard(machineState: Buffer | null): void {
-    if (machineState === null) return;
-    const { operation } = this.#ledger.discard(this.#parts.factory.rangesOf(machineState));
+  #discard({ machineState }: ReplicaDraft): void {
+    if (machineState !== null) return this.#list(this.#parts.factory.rangesOf(machineState));
+    // It may have had none, or ranges that nobody knows.
+    this.#hasUnlisted = true;
+    this.#operations.push(MARK_UNLISTED);
+  }
+
+  #list(garbage: readonly KeyRange[]): void {
+    const { operation } = this.#ledger.discard(garbage);
     this.#operations.push(operation, this.#ledger.countersOperation());
+  }
+
+  async #listUnlisted(): Promise<void> {
+    const { factory, store } = this.#parts;
+    const owned = [...this.#drafts.values()].flatMap(({ machineState }) =>
+      machineState === null ? [] : factory.rangesOf(machineState),
+    );
+    const unlisted = await findUnlisted(store, [...owned, ...this.#ledger.ranges]);
+    if (unlisted.length > 0) this.#list(unlisted);
+    this.#operations.push(CLEAR_UNLISTED);
   }
 }

@@ -10,6 +10,7 @@ import {
   numberOfHostKey,
   SUSPECT,
   TOMBSTONE,
+  UNLISTED_KEY,
 } from "./host-keys.ts";
 import {
   decodeAppliedState,
@@ -30,6 +31,8 @@ export interface ReplicaStoreRecords {
   readonly suspects: Map<TabletId, SuspectMark>;
   /** Tablets whose own records fail their checksum. */
   readonly damaged: Map<TabletId, string>;
+  /** There is a mark of unlisted data. */
+  readonly hasUnlisted: boolean;
 }
 
 /** Throws `DamagedValueError` where a record concerns the whole server: counters, tombstones, garbage. */
@@ -58,10 +61,12 @@ export async function readReplicaRecords(store: CheckpointStore): Promise<Replic
   for (const [key, value] of await readAll(store, GARBAGE)) {
     garbage.push(decodeGarbage(numberOfHostKey(key), value));
   }
-  const [counters] = await store.getMany([COUNTERS_KEY]);
+  const [counters, unlisted] = await store.getMany([COUNTERS_KEY, UNLISTED_KEY]);
   const known =
     counters === undefined ? { nextSpace: 1, nextGarbage: 1 } : decodeCounters(counters);
-  return { applied, logs, tombstones, suspects, damaged, ledger: new SpaceLedger(known, garbage) };
+  const ledger = new SpaceLedger(known, garbage);
+  const hasUnlisted = unlisted !== undefined;
+  return { applied, logs, tombstones, suspects, damaged, ledger, hasUnlisted };
 }
 
 function guard(damaged: Map<TabletId, string>, tablet: TabletId, decode: () => void): void {

@@ -23,6 +23,7 @@ import type { StateMachineFactory } from "./state-machine.ts";
 import type { StoreTurn } from "./store-turn.ts";
 import { suspectOperation, type SuspectReplica } from "./suspect.ts";
 import { tombstoneOperation } from "./tombstone.ts";
+import { MARK_UNLISTED } from "./unlisted-data.ts";
 
 /**
  * Where the log of a new group begins: behind an imaginary first entry that holds the first config, so that a
@@ -183,7 +184,9 @@ export class ReplicaTable {
     const suspectGoes = suspect !== undefined && suspect.replicaId <= replicaId ? suspect : null;
     if (suspectGoes !== null) this.#suspects.delete(tabletId);
     const done = this.#bury(tabletId, replicaId, () => {
-      return goes?.machineState ?? suspectGoes?.machineState ?? null;
+      const state = goes?.machineState ?? suspectGoes?.machineState ?? null;
+      const isUnknown = state === null && suspectGoes !== null;
+      return isUnknown ? "unknown" : state;
     });
     this.#burying.set(tabletId, done);
     try {
@@ -196,7 +199,7 @@ export class ReplicaTable {
   #bury(
     tabletId: TabletId,
     replicaId: ReplicaId,
-    machineState: () => Buffer | null,
+    machineState: () => Buffer | "unknown" | null,
   ): Promise<void> {
     const { change, turn, store, ledger, machines, discarded } = this.#parts;
     const settle = async (): Promise<void> => {
@@ -214,7 +217,9 @@ export class ReplicaTable {
           }
         }
         const left = machineState();
-        if (left !== null) {
+        if (left === "unknown") {
+          operations.push(MARK_UNLISTED);
+        } else if (left !== null) {
           const { operation } = ledger.discard(machines.rangesOf(left));
           operations.push(operation, ledger.countersOperation());
         }

@@ -71,6 +71,11 @@ export class SpaceLedger {
     return { garbage, operation: { type: "put", key, value: sealValue(key, Buffer.from(text)) } };
   }
 
+  /** All that is on the list. */
+  get ranges(): readonly KeyRange[] {
+    return [...this.#garbage.values()].flatMap(({ ranges }) => ranges);
+  }
+
   hold(number: number): void {
     if (this.#garbage.has(number)) this.#held.add(number);
   }

@@ -12,14 +12,12 @@ import {
   GARBAGE,
   hostKeyRange,
   LOG_STATE,
+  MACHINE_KEYS,
   numberOfHostKey,
   SUSPECT,
 } from "@stele/shared/replication/host-keys.ts";
 import type { KeyRange, StateMachineFactory } from "@stele/shared/replication/state-machine.ts";
 import { StoredRecords } from "./stored-records.ts";
-
-/** Those that belong to machines (host-keys.ts). */
-const MACHINE_KEYS: KeyRange = { start: Buffer.of(0x10), end: Buffer.of(0xff) };
 
 /** `present`: the replica of the tablet that is there, healthy or not. Null: nothing is left over. */
 export function leftoverOf(

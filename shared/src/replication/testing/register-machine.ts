@@ -170,7 +170,7 @@ function decodeState(state: Buffer): RegisterState {
   return { ...raw, space: spaceId(raw.space) };
 }
 
-function registerKey(space: SpaceId, name: Buffer): Buffer {
+export function registerKey(space: SpaceId, name: Buffer): Buffer {
   const prefix = Buffer.alloc(9);
   prefix[0] = KIND;
   prefix.writeBigUInt64BE(BigInt(space), 1);
