@@ -189,7 +189,7 @@ export class MemoryLogDisk {
     await this.#takeTime(caller, step);
     if (caller === this.#open) this.beforeStep?.(step, name);
     const fails = caller === this.#open && this.#reachPoints(step);
-    if (caller !== this.#open) return await never;
+    if (caller !== this.#open) return await neverAnswered();
     if (fails) this.#fail(step, name);
     try {
       return act();
@@ -230,4 +230,7 @@ export class MemoryLogDisk {
   }
 }
 
-const never = new Promise<never>(() => undefined);
+/** One for each call: what waits for one that all share would be kept in memory for good. */
+function neverAnswered(): Promise<never> {
+  return new Promise(() => undefined);
+}
