@@ -45,6 +45,20 @@ test("data is damaged by those alone that wait for a whole cluster", () => {
   expect(damaging).toEqual(["wipe", "flip-log", "flip-store"]);
 });
 
+test.each(["wipe", "flip-log"] as const)(
+  "%s is over when the replicas were compared, for the status may not know of it yet",
+  async (kind) => {
+    const happened: string[] = [];
+    const victims = {
+      relaunch: () => Promise.resolve(void happened.push("relaunched")),
+    };
+    const untilVerified = () => Promise.resolve(void happened.push("compared"));
+    const scene = { victims, untilVerified } as unknown as Scene;
+    for (const fault of drawn(kind, 1)) await fault.heal(scene);
+    expect(happened).toEqual(["relaunched", "compared"]);
+  },
+);
+
 test("a link fault opens what it closed, and a one-way cut leaves the way back open", async () => {
   for (const fault of [...drawn("cut", 50), ...drawn("one-way", 50), ...drawn("slow", 50)]) {
     const closed = new Set<string>();

@@ -1,4 +1,8 @@
-/** A tablet server loses its disk, and comes back under its name with an empty one. */
+/**
+ * A tablet server loses its disk, and comes back under its name with an empty one.
+ *
+ * W1. It is over when all replicas were read and are equal: the status knows nothing of the loss for a while.
+ */
 import type { Nemesis } from "./fault.ts";
 
 export const wipe: Nemesis = {
@@ -13,7 +17,10 @@ export const wipe: Nemesis = {
       victims: [victim],
       holdMs: draws.between(0, 5_000),
       inflict: ({ victims }) => victims.wipe(victim),
-      heal: ({ victims }) => victims.relaunch(victim),
+      heal: async ({ victims, untilVerified }) => {
+        await victims.relaunch(victim);
+        await untilVerified();
+      },
     };
   },
 };
