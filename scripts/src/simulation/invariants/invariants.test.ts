@@ -159,6 +159,17 @@ class Server implements WatchedProcess {
   }
 }
 
+/** What it wrote is in its store, and was seen there. */
+async function surveyedServer(): Promise<Server> {
+  const server = new Server();
+  await server.start();
+  await server.bootstrap();
+  await server.write(12);
+  for (let nth = 0; nth < 2; nth++) await server.checkpoint();
+  server.invariants.surveyAll();
+  return server;
+}
+
 describe("over a real host", () => {
   test("nothing is found while it writes, frees segments, loses power and comes back", async () => {
     const server = new Server();
@@ -204,12 +215,7 @@ describe("over a real host", () => {
   });
 
   test("a replica whose data differs from what was seen at its index is found", async () => {
-    const server = new Server();
-    await server.start();
-    await server.bootstrap();
-    await server.write(12);
-    for (let nth = 0; nth < 2; nth++) await server.checkpoint();
-    server.invariants.surveyAll();
+    const server = await surveyedServer();
     server.losePower();
     await server.rewriteData();
     await server.start();
@@ -219,12 +225,7 @@ describe("over a real host", () => {
   test("a replica that came back whole is compared again once no damage is left", async () => {
     const found: unknown[] = [];
     for (const isLeft of [true, false]) {
-      const server = new Server();
-      await server.start();
-      await server.bootstrap();
-      await server.write(12);
-      for (let nth = 0; nth < 2; nth++) await server.checkpoint();
-      server.invariants.surveyAll();
+      const server = await surveyedServer();
       server.tainted = true;
       server.losePower();
       await server.rewriteData();

@@ -191,7 +191,7 @@ export class Invariants {
 
   /**
    * At rest: what belongs to nobody; null: nothing. A flipped bit may have taken the record that tells which data is
-   * a replica's, and nobody can clear that.
+   * a replica's: that is cleared by the next start (unlisted-data.ts), which need not come.
    */
   leftover(): string | null {
     for (const { process, store, factory, host } of this.#hosts.values()) {
